@@ -1,0 +1,227 @@
+"""Roles in words, what each may do, and why: the printable role matrix.
+
+Source: ICH E6(R3) 4.1 (blinding built into data flow), design page "Who uses it". A permission is given by
+this table alone; a page, list, export or log may show less than the table says, never more.
+"""
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a person is in a trial."""
+
+    INVESTIGATOR = "investigator"
+    COORDINATOR = "coordinator"
+    CALLER = "caller"
+    OUTCOME_RECORDER = "outcome_recorder"
+    DATA_MANAGER = "data_manager"
+    TRIAL_STATISTICIAN = "trial_statistician"
+    RANDOMIZATION_STATISTICIAN = "randomization_statistician"
+    MONITORING_COMMITTEE = "monitoring_committee"
+    MONITOR = "monitor"
+    INSPECTOR = "inspector"
+    RADIOLOGY_IT = "radiology_it"
+    SYSTEM_ADMINISTRATOR = "system_administrator"
+
+    @property
+    def words(self) -> str:
+        """Return the role as people say it."""
+        return self.value.replace("_", " ").replace("radiology it", "radiology IT")
+
+
+class Permission(StrEnum):
+    """What a role may do; MEANINGS says each in a sentence."""
+
+    SEE_TRIAL = "see_trial"
+    SEE_PARTICIPANTS = "see_participants"
+    SEE_IDENTITY = "see_identity"
+    SEARCH_PEOPLE = "search_people"
+    REGISTER_PEOPLE = "register_people"
+    RECORD_CONSENT = "record_consent"
+    SEE_ARM = "see_arm"
+    SEE_ALLOCATION = "see_allocation"
+    SEE_SCORE = "see_score"
+    SEE_CONTROL_SCORE = "see_control_score"
+    RANDOMIZE = "randomize"
+    UPLOAD_ALLOCATION_LIST = "upload_allocation_list"
+    VERIFY_ALLOCATIONS = "verify_allocations"
+    WITHDRAW = "withdraw"
+    RECORD_DEVIATION = "record_deviation"
+    SEE_WORKLIST = "see_worklist"
+    RECORD_CALL = "record_call"
+    BOOK_APPOINTMENT = "book_appointment"
+    RECORD_OUTCOME = "record_outcome"
+    SEE_OUTCOMES = "see_outcomes"
+    IMPORT_CLINICAL = "import_clinical"
+    UPLOAD_FILMS = "upload_films"
+    SEE_INTAKE = "see_intake"
+    EDIT_PROTOCOL = "edit_protocol"
+    APPROVE_PROTOCOL = "approve_protocol"
+    RUN_TRIAL = "run_trial"
+    FREEZE_DATASET = "freeze_dataset"
+    DOWNLOAD_DATASET = "download_dataset"
+    SEE_REPORT_POOLED = "see_report_pooled"
+    SEE_REPORT_BY_ARM = "see_report_by_arm"
+    SEE_AUDIT = "see_audit"
+    MANAGE_ACCOUNTS = "manage_accounts"
+    PRINT_ROLE_MATRIX = "print_role_matrix"
+
+    @property
+    def words(self) -> str:
+        """Return the permission as people say it."""
+        return self.value.replace("_", " ")
+
+
+R, P = Role, Permission
+
+MEANINGS: Mapping[Permission, str] = {
+    P.SEE_TRIAL: "See the trial: title, sites, state and protocol.",
+    P.SEE_PARTICIPANTS: "See the list of participants by study number, with state, sex, age and history.",
+    P.SEE_IDENTITY: "See name, telephone and hospital number.",
+    P.SEARCH_PEOPLE: "Find any registered person of the trial, whatever the risk and the arm.",
+    P.REGISTER_PEOPLE: "Register a person and correct baseline facts.",
+    P.RECORD_CONSENT: "Record consent, its scope, or an objection.",
+    P.SEE_ARM: "See which arm a participant is in, on pages, lists, history and exports.",
+    P.SEE_ALLOCATION: "See that, when and under which protocol somebody was randomized, without the arm.",
+    P.SEE_SCORE: "See risk score and class of participants of the screening arm.",
+    P.SEE_CONTROL_SCORE: "See risk score and class of everybody else: control, low risk, not yet randomized.",
+    P.RANDOMIZE: "Freeze the cohort and randomize eligible participants.",
+    P.UPLOAD_ALLOCATION_LIST: "Upload the allocation list of a trial that brings its own.",
+    P.VERIFY_ALLOCATIONS: "Replay every past allocation against the trial's key.",
+    P.WITHDRAW: "Record that a participant withdrew.",
+    P.RECORD_DEVIATION: "Record a protocol deviation.",
+    P.SEE_WORKLIST: "See the call worklist: the people of the screening arm who are to be called.",
+    P.RECORD_CALL: "Record a contact attempt and its outcome.",
+    P.BOOK_APPOINTMENT: "Book, move or cancel a DXA appointment and record who came.",
+    P.RECORD_OUTCOME: "Record DXA exams, diagnoses and treatments.",
+    P.SEE_OUTCOMES: "See DXA exams, diagnoses and treatments, without risk, arm or route.",
+    P.IMPORT_CLINICAL: "Import clinical facts from CSV.",
+    P.UPLOAD_FILMS: "Send radiographs.",
+    P.SEE_INTAKE: "See what became of each file received, without its score.",
+    P.EDIT_PROTOCOL: "Write a draft protocol version.",
+    P.APPROVE_PROTOCOL: "Approve a protocol version written by somebody else.",
+    P.RUN_TRIAL: "Activate, pause, close and lock the trial.",
+    P.FREEZE_DATASET: "Freeze a dataset.",
+    P.DOWNLOAD_DATASET: "Download a frozen dataset; arms are masked for whoever may not see them.",
+    P.SEE_REPORT_POOLED: "See reports with both arms together.",
+    P.SEE_REPORT_BY_ARM: "See reports that compare the arms.",
+    P.SEE_AUDIT: "Read the audit trail; arms and scores are masked for whoever may not see them.",
+    P.MANAGE_ACCOUNTS: "Create and close accounts and give roles.",
+    P.PRINT_ROLE_MATRIX: "Print this table.",
+}
+
+DESCRIPTIONS: Mapping[Role, str] = {
+    R.INVESTIGATOR: "Answers for the trial: approves the protocol, opens and closes it, knows no arm.",
+    R.COORDINATOR: "Runs the trial day by day: registers, randomizes; never sees a control score.",
+    R.CALLER: "Phones the screening arm from the worklist; knows no score and nothing of the control arm.",
+    R.OUTCOME_RECORDER: "Records DXA, diagnosis and treatment of anybody, blind to risk, arm and route.",
+    R.DATA_MANAGER: "Imports and cleans clinical facts and freezes datasets, blind to arm.",
+    R.TRIAL_STATISTICIAN: "Writes the analysis blinded: pooled reports and datasets with the arms masked.",
+    R.RANDOMIZATION_STATISTICIAN: "Answers for the list: verifies draws, sees arms and scores.",
+    R.MONITORING_COMMITTEE: "Watches safety and benefit: reports by arm, no person.",
+    R.MONITOR: "Checks data against the source at the site, blind to arm.",
+    R.INSPECTOR: "Reads everything, for an authority or an ethics board, and changes nothing.",
+    R.RADIOLOGY_IT: "Sends radiographs and sees what became of each file, never a score.",
+    R.SYSTEM_ADMINISTRATOR: "Keeps accounts and the machine; sees no clinical facts.",
+}
+
+_PEOPLE = (P.SEE_PARTICIPANTS, P.SEE_IDENTITY, P.SEARCH_PEOPLE)
+_CALLS = (P.SEE_WORKLIST, P.RECORD_CALL, P.BOOK_APPOINTMENT, P.RECORD_CONSENT)
+_CONDUCT = (P.RECORD_CONSENT, P.WITHDRAW, P.RECORD_DEVIATION)
+_UNBLINDED = (P.SEE_ARM, P.SEE_ALLOCATION, P.SEE_SCORE)
+_REPORTS = (P.SEE_REPORT_POOLED, P.SEE_REPORT_BY_ARM)
+
+# A control score is shown to two roles only: the randomization statistician, who must show that each
+# allocation followed from the frozen scores, and the inspector, to whom nothing may be hidden.
+_GRANTS: Mapping[Role, tuple[Permission, ...]] = {
+    R.INVESTIGATOR: (
+        *(*_PEOPLE, *_CONDUCT, P.SEE_ALLOCATION, P.SEE_OUTCOMES),
+        *(P.APPROVE_PROTOCOL, P.RUN_TRIAL, P.SEE_REPORT_POOLED),
+    ),
+    R.COORDINATOR: (
+        *(*_PEOPLE, *_CONDUCT, *_CALLS, *_UNBLINDED, P.REGISTER_PEOPLE, P.RANDOMIZE),
+        *(P.UPLOAD_FILMS, P.SEE_INTAKE, P.EDIT_PROTOCOL, P.SEE_REPORT_POOLED),
+    ),
+    R.CALLER: (*_CALLS, P.SEE_IDENTITY),
+    R.OUTCOME_RECORDER: (P.SEARCH_PEOPLE, P.SEE_IDENTITY, P.RECORD_OUTCOME, P.SEE_OUTCOMES),
+    R.DATA_MANAGER: (
+        *(*_PEOPLE, P.SEE_ALLOCATION, P.SEE_OUTCOMES, P.SEE_INTAKE, P.IMPORT_CLINICAL),
+        *(P.RECORD_DEVIATION, P.FREEZE_DATASET, P.SEE_REPORT_POOLED, P.SEE_AUDIT),
+    ),
+    R.TRIAL_STATISTICIAN: (P.FREEZE_DATASET, P.DOWNLOAD_DATASET, P.SEE_REPORT_POOLED),
+    R.RANDOMIZATION_STATISTICIAN: (
+        *(P.SEE_PARTICIPANTS, *_UNBLINDED, P.SEE_CONTROL_SCORE, *_REPORTS, P.APPROVE_PROTOCOL),
+        *(P.UPLOAD_ALLOCATION_LIST, P.VERIFY_ALLOCATIONS, P.FREEZE_DATASET, P.DOWNLOAD_DATASET),
+    ),
+    R.MONITORING_COMMITTEE: _REPORTS,
+    R.MONITOR: (
+        *(*_PEOPLE, P.SEE_ALLOCATION, P.SEE_OUTCOMES, P.SEE_INTAKE),
+        *(P.RECORD_DEVIATION, P.SEE_REPORT_POOLED, P.SEE_AUDIT),
+    ),
+    R.INSPECTOR: (
+        *(*_PEOPLE, *_UNBLINDED, P.SEE_CONTROL_SCORE, *_REPORTS, P.VERIFY_ALLOCATIONS),
+        *(P.SEE_WORKLIST, P.SEE_OUTCOMES, P.SEE_INTAKE, P.SEE_AUDIT, P.DOWNLOAD_DATASET),
+    ),
+    R.RADIOLOGY_IT: (P.UPLOAD_FILMS, P.SEE_INTAKE),
+    R.SYSTEM_ADMINISTRATOR: (P.MANAGE_ACCOUNTS,),
+}
+
+# The protocol and who may do what are no secret, so every role sees the trial and prints the table.
+MATRIX: Mapping[Role, frozenset[Permission]] = {
+    role: frozenset((*granted, P.SEE_TRIAL, P.PRINT_ROLE_MATRIX)) for role, granted in _GRANTS.items()
+}
+
+# What a protocol may hide from a role -> the permissions that would show it.
+HIDDEN_BY: Mapping[str, frozenset[Permission]] = {
+    "arm": frozenset({P.SEE_ARM, P.SEE_WORKLIST}),
+    "control_arm": frozenset({P.SEE_ARM}),
+    "risk": frozenset({P.SEE_SCORE, P.SEE_CONTROL_SCORE, P.SEE_WORKLIST}),
+    "score": frozenset({P.SEE_SCORE, P.SEE_CONTROL_SCORE}),
+    "control_score": frozenset({P.SEE_CONTROL_SCORE}),
+    "route": frozenset({P.SEE_WORKLIST, P.BOOK_APPOINTMENT}),
+    "results_by_arm": frozenset({P.SEE_REPORT_BY_ARM}),
+}
+
+# Roles whose blindness a second role would end, and what must stay hidden from them.
+_BLIND: Mapping[Role, tuple[str, ...]] = {
+    R.OUTCOME_RECORDER: ("arm", "risk", "route", "results_by_arm"),
+    R.TRIAL_STATISTICIAN: ("arm", "control_score", "results_by_arm"),
+    R.CALLER: ("control_arm", "control_score"),
+}
+# A caller who also coordinates learns the control arm by allocating it, not by calling: sites are small.
+_TOLERATED = frozenset({frozenset({R.CALLER, R.COORDINATOR})})
+
+
+def permissions_of(roles: Collection[Role | str]) -> frozenset[Permission]:
+    """Return everything a person with these roles may do."""
+    return frozenset().union(*(MATRIX[Role(role)] for role in roles))
+
+
+def shown_to(role: Role, hidden: str) -> frozenset[Permission]:
+    """Return the role's permissions that would show what is to be hidden; empty means it is blind to it."""
+    return MATRIX[role] & HIDDEN_BY[hidden]
+
+
+def conflicts(roles: Collection[Role | str]) -> list[str]:
+    """Return a sentence for each pair of roles that one person must not hold in one trial."""
+    held = [Role(role) for role in roles]
+    return [
+        f"One person can't be {blind.words} and {other.words}: "
+        f"the {other.words} may {_and(shown)}, from which the {blind.words} is kept blind."
+        for blind in _BLIND
+        if blind in held
+        for other in held
+        if (shown := _ends_blindness(blind, other))
+    ]
+
+
+def _ends_blindness(blind: Role, other: Role) -> list[str]:
+    if blind is other or frozenset({blind, other}) in _TOLERATED:
+        return []
+    found = {permission for hidden in _BLIND[blind] for permission in shown_to(other, hidden)}
+    return sorted(permission.words for permission in found)
+
+
+def _and(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
