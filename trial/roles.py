@@ -73,6 +73,18 @@ class Permission(StrEnum):
         return self.value.replace("_", " ")
 
 
+class Hidden(StrEnum):
+    """What a protocol may keep from a role."""
+
+    ARM = "arm"
+    CONTROL_ARM = "control_arm"
+    RISK = "risk"
+    SCORE = "score"
+    CONTROL_SCORE = "control_score"
+    ROUTE = "route"
+    RESULTS_BY_ARM = "results_by_arm"
+
+
 R, P = Role, Permission
 
 MEANINGS: Mapping[Permission, str] = {
@@ -173,21 +185,21 @@ MATRIX: Mapping[Role, frozenset[Permission]] = {
 }
 
 # What a protocol may hide from a role -> the permissions that would show it.
-HIDDEN_BY: Mapping[str, frozenset[Permission]] = {
-    "arm": frozenset({P.SEE_ARM, P.SEE_WORKLIST}),
-    "control_arm": frozenset({P.SEE_ARM}),
-    "risk": frozenset({P.SEE_SCORE, P.SEE_CONTROL_SCORE, P.SEE_WORKLIST}),
-    "score": frozenset({P.SEE_SCORE, P.SEE_CONTROL_SCORE}),
-    "control_score": frozenset({P.SEE_CONTROL_SCORE}),
-    "route": frozenset({P.SEE_WORKLIST, P.BOOK_APPOINTMENT}),
-    "results_by_arm": frozenset({P.SEE_REPORT_BY_ARM}),
+HIDDEN_BY: Mapping[Hidden, frozenset[Permission]] = {
+    Hidden.ARM: frozenset({P.SEE_ARM, P.SEE_WORKLIST}),
+    Hidden.CONTROL_ARM: frozenset({P.SEE_ARM}),
+    Hidden.RISK: frozenset({P.SEE_SCORE, P.SEE_CONTROL_SCORE, P.SEE_WORKLIST}),
+    Hidden.SCORE: frozenset({P.SEE_SCORE, P.SEE_CONTROL_SCORE}),
+    Hidden.CONTROL_SCORE: frozenset({P.SEE_CONTROL_SCORE}),
+    Hidden.ROUTE: frozenset({P.SEE_WORKLIST, P.BOOK_APPOINTMENT}),
+    Hidden.RESULTS_BY_ARM: frozenset({P.SEE_REPORT_BY_ARM}),
 }
 
 # Roles whose blindness a second role would end, and what must stay hidden from them.
-_BLIND: Mapping[Role, tuple[str, ...]] = {
-    R.OUTCOME_RECORDER: ("arm", "risk", "route", "results_by_arm"),
-    R.TRIAL_STATISTICIAN: ("arm", "control_score", "results_by_arm"),
-    R.CALLER: ("control_arm", "control_score"),
+_BLIND: Mapping[Role, tuple[Hidden, ...]] = {
+    R.OUTCOME_RECORDER: (Hidden.ARM, Hidden.RISK, Hidden.ROUTE, Hidden.RESULTS_BY_ARM),
+    R.TRIAL_STATISTICIAN: (Hidden.ARM, Hidden.CONTROL_SCORE, Hidden.RESULTS_BY_ARM),
+    R.CALLER: (Hidden.CONTROL_ARM, Hidden.CONTROL_SCORE),
 }
 # A caller who also coordinates learns the control arm by allocating it, not by calling: sites are small.
 _TOLERATED = frozenset({frozenset({R.CALLER, R.COORDINATOR})})
@@ -198,7 +210,7 @@ def permissions_of(roles: Collection[Role | str]) -> frozenset[Permission]:
     return frozenset().union(*(MATRIX[Role(role)] for role in roles))
 
 
-def shown_to(role: Role, hidden: str) -> frozenset[Permission]:
+def shown_to(role: Role, hidden: Hidden) -> frozenset[Permission]:
     """Return the role's permissions that would show what is to be hidden; empty means it is blind to it."""
     return MATRIX[role] & HIDDEN_BY[hidden]
 

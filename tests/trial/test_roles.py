@@ -7,6 +7,7 @@ from trial.roles import (
     HIDDEN_BY,
     MATRIX,
     MEANINGS,
+    Hidden,
     Permission,
     Role,
     conflicts,
@@ -26,6 +27,10 @@ def test_every_role_and_every_permission_is_told_in_one_sentence():
         assert sentence[0].isupper()
         assert sentence.endswith(".")
         assert sentence.count(". ") == 0
+
+
+def test_whatever_can_be_hidden_names_the_permissions_that_would_show_it():
+    assert set(HIDDEN_BY) == set(Hidden)
 
 
 def test_every_permission_is_held_by_somebody():
@@ -55,12 +60,14 @@ def test_who_writes_a_protocol_does_not_approve_it():
         (Role.INVESTIGATOR, ["arm", "risk", "score", "results_by_arm"]),
         (Role.MONITOR, ["arm", "risk", "score", "results_by_arm"]),
         (Role.COORDINATOR, ["control_score", "results_by_arm"]),
-        (Role.RADIOLOGY_IT, list(HIDDEN_BY)),
-        (Role.SYSTEM_ADMINISTRATOR, list(HIDDEN_BY)),
+        (Role.RADIOLOGY_IT, list(Hidden)),
+        (Role.SYSTEM_ADMINISTRATOR, list(Hidden)),
     ],
 )
 def test_a_blinded_role_has_no_way_to_see(role, blind_to):
-    assert {hidden: shown_to(role, hidden) for hidden in blind_to if shown_to(role, hidden)} == {}
+    assert {hidden: shown_to(role, Hidden(hidden)) for hidden in blind_to} == dict.fromkeys(
+        blind_to, frozenset()
+    )
 
 
 def test_the_caller_works_from_the_worklist_and_lists_no_participants():

@@ -1,0 +1,222 @@
+"""The parts of a protocol and the words they are written in; each part reads itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, time
+from decimal import Decimal
+from enum import StrEnum
+
+from trial.randomization import AllocationRule, Method
+from trial.reading import Reader
+
+
+class View(StrEnum):
+    """Projection of a frontal chest radiograph (DICOM ViewPosition)."""
+
+    PA = "PA"
+    AP = "AP"
+
+
+class Operator(StrEnum):
+    """How a share is compared with its limit."""
+
+    MORE_THAN = ">"
+    AT_LEAST = ">="
+
+
+class Exclusion(StrEnum):
+    """What must not have been known before the index date."""
+
+    EARLIER_DXA = "earlier_dxa"
+    OSTEOPOROSIS = "osteoporosis"
+    OSTEOPOROTIC_FRACTURE = "osteoporotic_fracture"
+    ANTI_OSTEOPOROTIC_DRUG = "anti_osteoporotic_drug"
+
+
+class AllowedDrug(StrEnum):
+    """What does not count as an anti-osteoporotic drug."""
+
+    VITAMIN_D = "vitamin_d"
+    CALCIUM = "calcium"
+
+
+class UnknownPerson(StrEnum):
+    """What a film of a person nobody registered does."""
+
+    REGISTER = "register"
+    HOLD = "hold"
+
+
+class Factor(StrEnum):
+    """What a list may be stratified by."""
+
+    SITE = "site"
+    SEX = "sex"
+    AGE_GROUP = "age_group"
+
+
+class ConsentPolicy(StrEnum):
+    """Consent before randomization, or of the screening arm after it (single-consent Zelen)."""
+
+    BEFORE_RANDOMIZATION = "before_randomization"
+    SINGLE_CONSENT_ZELEN = "single_consent_zelen"
+
+
+class Subgroup(StrEnum):
+    """Subgroups named before any result."""
+
+    ISCD_AGE_SEX = "iscd_age_sex"
+    SEX = "sex"
+    AGE_GROUP = "age_group"
+
+
+class Endpoint(StrEnum):
+    """The rule of the primary endpoint; ``screening.endpoint`` applies it."""
+
+    NEWLY_DIAGNOSED_OSTEOPOROSIS = "newly_diagnosed_osteoporosis"
+
+
+class Origin(StrEnum):
+    """Who gave a value."""
+
+    PAPER = "paper"
+    REGISTRY = "registry"
+    INFERRED = "inferred"
+    OURS = "ours"
+
+
+@dataclass(frozen=True)
+class FilmWindow:
+    """First and last StudyDate, both inclusive, of the films that count."""
+
+    first: date
+    last: date
+
+    def contains(self, day: date) -> bool:
+        """Say whether a film of that StudyDate counts."""
+        return self.first <= day <= self.last
+
+    @classmethod
+    def read(cls, r: Reader) -> "FilmWindow":
+        """Read the part."""
+        return r.done(cls(r.day("first"), r.day("last")))
+
+
+@dataclass(frozen=True)
+class ShareRule:
+    """High risk means that the share of positive films is above (or at least) a whole percentage."""
+
+    percent: int
+    operator: Operator
+
+    @classmethod
+    def read(cls, r: Reader) -> "ShareRule":
+        """Read the part."""
+        return r.done(cls(r.whole("percent", 1, 100), r.code("operator", Operator)))
+
+
+@dataclass(frozen=True)
+class ScoreModel:
+    """The model that scores a film; positive means a mean probability at or above the threshold.
+
+    The checksum of the weights may be open in a draft; approval needs it.
+    """
+
+    name: str
+    version: str
+    weights_sha256: str | None
+    threshold: Decimal
+
+    @classmethod
+    def read(cls, r: Reader) -> "ScoreModel":
+        """Read the part."""
+        digits = "64 hexadecimal digits in lower case, or null"
+        weights = r.optional("weights_sha256", lambda: r.matching("weights_sha256", "[0-9a-f]{64}", digits))
+        threshold = r.decimal("threshold", Decimal(0), Decimal(1))
+        return r.done(cls(r.text("name", 60), r.text("version", 40), weights, threshold))
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """How participants are allocated; arms keep their order, for it is part of the draw.
+
+    ``total`` None means the size of the frozen cohort. Without strata there is one list, named "all".
+    """
+
+    method: Method
+    arms: tuple[tuple[str, int], ...]
+    block_sizes: tuple[int, ...]
+    total: int | None
+    strata: tuple[Factor, ...]
+
+    def rule(self, total: int | None = None) -> AllocationRule:
+        """Return the rule to draw from; ``total`` is the size of the frozen cohort (or of its stratum)."""
+        whole = self.method is Method.RANDOM_ALLOCATION_RULE
+        return AllocationRule(
+            self.method, self.arms, self.block_sizes, (self.total or total) if whole else None
+        )
+
+    def stratum_label(self, facts: Mapping[str, str | None]) -> str:
+        """Name a participant's stratum, such as "site=1|sex=female"; a missing fact is refused."""
+        missing = [factor for factor in self.strata if not facts.get(factor)]
+        if missing:
+            needed = " and ".join(missing)
+            raise ValueError(f"Not known: {needed}. The stratum needs it; add it, then randomize.")
+        return "|".join(f"{factor}={facts[factor]}" for factor in self.strata) or "all"
+
+    @classmethod
+    def read(cls, r: Reader) -> "Allocation":
+        """Read the part."""
+        allocation = cls(
+            method=r.code("method", Method),
+            arms=tuple(_read_arm(arm) for arm in r.items("arms")),
+            block_sizes=r.wholes("block_sizes", 1, 100),
+            total=r.optional("total", lambda: r.whole("total", 1, 10_000_000)),
+            strata=r.codes("strata", Factor),
+        )
+        return r.done(allocation)
+
+
+@dataclass(frozen=True)
+class Consent:
+    """When consent is asked for, and under which waiver where it is asked of one arm only."""
+
+    policy: ConsentPolicy
+    waiver_reference: str | None
+
+    @classmethod
+    def read(cls, r: Reader) -> "Consent":
+        """Read the part."""
+        policy = r.code("policy", ConsentPolicy)
+        return r.done(cls(policy, r.optional("waiver_reference", lambda: r.text("waiver_reference"))))
+
+
+@dataclass(frozen=True)
+class Contact:
+    """How often and between which hours, local to the site, people may be called."""
+
+    max_attempts: int
+    hours_from: time
+    hours_to: time
+
+    @classmethod
+    def read(cls, r: Reader) -> "Contact":
+        """Read the part."""
+        return r.done(cls(r.whole("max_attempts", 1, 50), r.clock("hours_from"), r.clock("hours_to")))
+
+
+@dataclass(frozen=True)
+class Source:
+    """Who gave a field's value, and what is to be said about it."""
+
+    source: Origin
+    note: str
+
+    @classmethod
+    def read(cls, r: Reader) -> "Source":
+        """Read the part."""
+        return r.done(cls(r.code("source", Origin), r.text("note", 400)))
+
+
+def _read_arm(r: Reader) -> tuple[str, int]:
+    return r.done((r.text("arm", 20), r.whole("ratio", 1, 10)))
