@@ -1,0 +1,109 @@
+"""Read header values of an untrusted dataset: text, dates, age, view and body part, none of it believed."""
+
+import re
+from datetime import date, datetime
+
+from pydicom import Dataset
+
+from screening.reasons import Reason, Rejected, shown
+
+OLDEST = 130  # years; PatientAge beyond it is a typing error
+UID = re.compile(r"[012](\.(0|[1-9]\d*))+")
+VIEW_WORDS = {
+    "PA": {"PA", "POSTEROANTERIOR"},
+    "AP": {"AP", "ANTEROPOSTERIOR"},
+    "LATERAL": {"LL", "RL", "LAT", "LATERAL"},
+    "OBLIQUE": {"OBLIQUE", "OBLICUA", "LAO", "RAO", "LPO", "RPO", "LLO", "RLO"},
+    "DECUBITUS": {"LLD", "RLD", "DECUBITUS"},
+}
+CHEST_WORDS = {"CHEST", "THORAX", "TORAX", "LUNG", "LUNGS", "CXR"}
+
+
+def text_of(ds: Dataset, keyword: str) -> str:
+    """Return a header text, stripped, without control characters (PostgreSQL refuses NUL)."""
+    value = ds.get(keyword)
+    parts = value if isinstance(value, (list, tuple)) or hasattr(value, "insert") else [value]
+    text = "\\".join("" if part is None else str(part) for part in parts)
+    return "".join(letter for letter in text if letter.isprintable()).strip()
+
+
+def uid_of(ds: Dataset, keyword: str) -> str:
+    """Return a valid UID (PS3.5 section 9) or refuse the file."""
+    text = text_of(ds, keyword)
+    if len(text) > 64 or not UID.fullmatch(text):
+        raise Rejected(Reason.MISSING_ATTRIBUTE, f"{keyword} is {shown(text)}")
+    return text
+
+
+def date_of(ds: Dataset, keyword: str) -> date | None:
+    """Return a header date, None when absent or not a date."""
+    text = text_of(ds, keyword)
+    try:
+        return datetime.strptime(text, "%Y%m%d").date() if re.fullmatch(r"\d{8}", text) else None
+    except ValueError:
+        return None
+
+
+def age_of(ds: Dataset) -> int | None:
+    """Return PatientAge in completed years, None when absent, without unit or impossible (PS3.5 AS)."""
+    match = re.fullmatch(r"(\d{3})([DWMY])", text_of(ds, "PatientAge"))
+    if not match:
+        return None
+    years = int(match[1]) // {"D": 366, "W": 53, "M": 12, "Y": 1}[match[2]]
+    return years if years <= OLDEST else None
+
+
+def study_date_of(ds: Dataset) -> date:
+    """Return the study date or refuse the file."""
+    found = date_of(ds, "StudyDate")
+    if found is None:
+        raise Rejected(Reason.MISSING_ATTRIBUTE, f"StudyDate is {shown(text_of(ds, 'StudyDate'))}")
+    return found
+
+
+def patient_id_of(ds: Dataset) -> str:
+    """Return the hospital number or refuse the file; its value is never quoted."""
+    text = text_of(ds, "PatientID")
+    if not text or len(text) > 64:
+        raise Rejected(Reason.MISSING_ATTRIBUTE, "PatientID is empty or longer than 64 characters")
+    return text
+
+
+def words(text: str) -> set[str]:
+    """Split a text into words of letters; a hyphen joins (postero-anterior)."""
+    return set(re.findall(r"[A-Z]+", text.upper().replace("-", "")))
+
+
+def named_view(text: str) -> str:
+    """Return the one view a text names, "" when none or more than one."""
+    found = {view for view, words in VIEW_WORDS.items() if words & words(text)}
+    for special in ("DECUBITUS", "OBLIQUE"):  # "left lateral decubitus", "antero-posterior oblique"
+        if special in found:
+            return special
+    return found.pop() if len(found) == 1 else ""
+
+
+def meaning_of(ds: Dataset, keyword: str) -> str:
+    """Return the meaning of the first code of a sequence."""
+    sequence = ds.get(keyword)
+    return text_of(sequence[0], "CodeMeaning") if sequence else ""
+
+
+def view_of(ds: Dataset) -> str:
+    """Return the view from ViewPosition, else ViewCodeSequence, else the descriptions."""
+    texts = [text_of(ds, "ViewPosition"), meaning_of(ds, "ViewCodeSequence")]
+    texts += [text_of(ds, k) for k in ("AcquisitionDeviceProcessingDescription", "SeriesDescription")]
+    return next(filter(None, map(named_view, texts)), "")
+
+
+def body_part_of(ds: Dataset) -> str:
+    """Return what was filmed: BodyPartExamined, else the coded region, else "CHEST" if described so."""
+    stated = text_of(ds, "BodyPartExamined").upper() or meaning_of(ds, "AnatomicRegionSequence").upper()
+    described = text_of(ds, "SeriesDescription") + " " + text_of(ds, "StudyDescription")
+    return stated or ("CHEST" if CHEST_WORDS & words(described) else "")
+
+
+def size_of(ds: Dataset, keyword: str) -> int | None:
+    """Return Rows or Columns if they are numbers."""
+    value = ds.get(keyword)
+    return value if isinstance(value, int) else None

@@ -1,0 +1,103 @@
+"""Why a film is rejected or set aside: stable codes, each with one sentence that says what to do."""
+
+from enum import StrEnum
+from typing import Any
+
+
+class Reason(StrEnum):
+    """A stable code; `sentence` says what is wrong and what to do."""
+
+    sentence: str
+
+    def __new__(cls, code: str, sentence: str) -> "Reason":
+        """Make the code a string and keep its sentence beside it."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.sentence = sentence
+        return member
+
+    # rejected: the file cannot be trusted, the sender has to act
+    EMPTY_FILE = "empty_file", "The file is empty; send it again."
+    FILE_TOO_LARGE = "file_too_large", "The file exceeds 64 MB; send one radiograph a file."
+    NOT_DICOM = "not_dicom", "This is not a DICOM file; export the radiograph as DICOM."
+    UNREADABLE = "unreadable", "The DICOM header is damaged; export the radiograph again."
+    TRUNCATED = "truncated", "The file ends too early; it was copied in part, send it again."
+    TRANSFER_SYNTAX = (
+        "transfer_syntax",
+        "The file's transfer syntax is not accepted; send Explicit VR Little Endian or lossless JPEG 2000.",
+    )
+    MISSING_ATTRIBUTE = (
+        "missing_attribute",
+        "A required attribute is missing or invalid; correct it and resend.",
+    )
+    NO_PIXELS = "no_pixels", "The file holds no image; send the radiograph itself."
+    IMAGE_SIZE = "image_size", "The image must have 256 to 6000 rows and columns; send the full film."
+    PIXEL_FORMAT = (
+        "pixel_format",
+        "The header describes pixels that cannot exist; export the radiograph again.",
+    )
+    PIXEL_LENGTH = (
+        "pixel_length",
+        "The pixel data do not fit rows, columns and bits; export the radiograph again.",
+    )
+    UNDECODABLE = "undecodable", "The pixel data cannot be decoded; send the film uncompressed."
+    CONSTANT_IMAGE = (
+        "constant_image",
+        "The image shows one shade only; check the exposure and send the right film.",
+    )
+
+    # set aside: a sound file, but not a film for this model
+    NOT_RADIOGRAPH = "not_radiograph", "This is not a projection radiograph; nothing to do."
+    FOR_PROCESSING = "for_processing", "This is the raw image; send the one for presentation."
+    SECONDARY_CAPTURE = (
+        "secondary_capture",
+        "Secondary captures are not accepted yet; send the original radiograph.",
+    )
+    MULTI_FRAME = "multi_frame", "The file has several frames; a chest film has one."
+    COLOR = "color", "The image is in color; a chest film is gray."
+    NOT_HUMAN = "not_human", "The header names another species than human; nothing to do."
+    QUALITY_CONTROL = "quality_control", "This is a quality control image; nothing to do."
+    NOT_CHEST = "not_chest", "This is not a chest film; nothing to do."
+    BODY_PART_UNKNOWN = (
+        "body_part_unknown",
+        "The header does not say that this is a chest film; a person must look.",
+    )
+    LATERAL = "lateral", "This is a lateral view, a frontal one is needed; not an error of yours."
+    VIEW_NOT_ACCEPTED = "view_not_accepted", "The trial does not use this view; not an error of yours."
+    VIEW_UNKNOWN = "view_unknown", "The header does not say the view; a person must look."
+    BURNED_IN = "burned_in", "The header says that text is burned into the picture; a person must look."
+    UID_CONTRADICTION = (
+        "uid_contradiction",
+        "File header and dataset name different images; a person must look.",
+    )
+    DATE_CONTRADICTION = (
+        "date_contradiction",
+        "The study is older than the patient; correct the dates and resend.",
+    )
+
+
+class FilmProblem(ValueError):
+    """A film that will not be scored.
+
+    `code` is the Reason, `message` a sentence for people (it never holds a name or a number of the patient),
+    `film` the facts as far as the header could be read, else None.
+    """
+
+    def __init__(self, code: Reason, detail: str = "", film: Any = None) -> None:
+        self.code, self.film = code, film
+        self.message = f"{code.sentence} ({detail})" if detail else code.sentence
+        super().__init__(self.message)
+
+
+class Rejected(FilmProblem):
+    """The file is broken, hostile or incomplete."""
+
+
+class SetAside(FilmProblem):
+    """The file is sound but not a film the model reads; its facts are in `film`."""
+
+
+def shown(value: object) -> str:
+    """Quote a header's value for a message: printable, at most 40 characters."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in str(value))
+    return repr(text[:40])
