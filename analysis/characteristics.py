@@ -1,0 +1,220 @@
+"""Who the people are: baseline characteristics by arm, and what predicts taking up the offer."""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from analysis.populations import by_arm
+from analysis.significance import (
+    Mean,
+    PValue,
+    equal_variance_t,
+    fisher,
+    mean,
+    pearson,
+    smallest_expected,
+)
+from analysis.subjects import ARMS, LABELS, SEX_CODES, YES_NO, Arm, SubjectRow
+
+
+class Category(NamedTuple):
+    """A characteristic of a few levels; `value` gives a level's key, or None where nothing was recorded."""
+
+    key: str
+    label: str
+    levels: tuple[tuple[str, str], ...]
+    value: Callable[[SubjectRow], str | None]
+
+
+class Quantity(NamedTuple):
+    """A characteristic measured as a number, or None where nothing was recorded."""
+
+    key: str
+    label: str
+    value: Callable[[SubjectRow], float | None]
+
+
+class Count(NamedTuple):
+    """People counted, of those who could have been."""
+
+    n: int
+    of: int
+
+
+@dataclass(frozen=True)
+class CategoryByArm:
+    """A category's levels counted in both arms, and their test."""
+
+    category: Category
+    levels: tuple[tuple[str, dict[Arm, Count]], ...]
+    missing: dict[Arm, int]
+    test: PValue
+
+
+@dataclass(frozen=True)
+class QuantityByArm:
+    """A quantity described in both arms, and its test."""
+
+    quantity: Quantity
+    means: dict[Arm, Mean]
+    missing: dict[Arm, int]
+    test: PValue
+
+
+class Step(NamedTuple):
+    """One question of the uptake table: among whom, and what happened to them."""
+
+    key: str
+    label: str
+    among: Callable[[SubjectRow], bool]
+    happened: Callable[[SubjectRow], bool]
+
+
+@dataclass(frozen=True)
+class Uptake:
+    """A category's levels counted for each step, and each step's test."""
+
+    category: Category
+    levels: tuple[tuple[str, tuple[Count, ...]], ...]
+    tests: tuple[PValue, ...]
+
+
+def banded(key: str, label: str, cuts: Sequence[float], names: Sequence[str], value: Callable) -> Category:
+    """Cut a number into bands; each cut belongs to the band above it."""
+
+    def band(row: SubjectRow) -> str | None:
+        number = value(row)
+        return None if number is None else names[bisect_right(cuts, number)]
+
+    return Category(key, label, tuple((name, name) for name in names), band)
+
+
+def _condition(name: str) -> Category:
+    def answer(row: SubjectRow) -> str | None:
+        value = getattr(row, name)
+        return None if value is None else str(value)
+
+    return Category(name, LABELS[name], (("False", YES_NO["False"]), ("True", YES_NO["True"])), answer)
+
+
+def _positive_percent(row: SubjectRow) -> float | None:
+    return 100 * row.films_positive / row.films_counted if row.films_counted else None
+
+
+FILMS = banded(
+    "films", "Films counted", (2, 4, 6), ("n = 1", "n = 2 or 3", "n = 4 or 5", "n > 5"),
+    lambda row: row.films_counted or None,
+)  # fmt: skip
+POSITIVE_FILMS = banded(
+    "positive_films", "Share of films positive", (80,), ("<80%", "≥80%"), _positive_percent
+)
+SEX = Category(
+    "sex", LABELS["sex"], (("male", SEX_CODES["male"]), ("female", SEX_CODES["female"])), lambda row: row.sex
+)
+AGE = Quantity("age", "Age (years)", lambda row: row.age)
+AGE_GROUP = banded("age_group", "Age group (years)", (65, 75), ("<65", "65-74", "≥75"), lambda row: row.age)
+BMI = Quantity("bmi", "Body mass index (kg/m²)", lambda row: row.bmi)
+BMI_GROUP = banded(
+    "bmi_group",
+    "Body mass index group (kg/m²)",
+    (18.5, 24),
+    ("<18.5", "18.5-23.9", "≥24"),
+    lambda row: row.bmi,
+)
+ISCD = Category(
+    "iscd_age_sex", "ISCD indication by age and sex",
+    (("False", "Not meeting ISCD indication"), ("True", "Meeting ISCD indication")),
+    _condition("iscd_age_sex").value,
+)  # fmt: skip
+CONDITIONS = tuple(
+    _condition(name)
+    for name in (
+        "fracture", "fracture_hip", "fracture_wrist", "fracture_vertebra", "fracture_shoulder",
+        "fracture_lower_leg", "fracture_osteoporotic", "secondary_osteoporosis", "hyperparathyroidism",
+        "hyperthyroidism", "multiple_myeloma", "cushing_disease", "celiac_disease", "rheumatoid_arthritis",
+        "glucocorticoids",
+    )
+)  # fmt: skip
+BASELINE: tuple[Category | Quantity, ...] = (
+    FILMS, POSITIVE_FILMS, SEX, AGE, AGE_GROUP, BMI, BMI_GROUP, *CONDITIONS
+)  # fmt: skip
+PREDICTORS: tuple[Category, ...] = (
+    ISCD, FILMS, POSITIVE_FILMS, SEX, AGE_GROUP, BMI_GROUP,
+    *(c for c in CONDITIONS
+      if c.key in ("fracture", "secondary_osteoporosis", "rheumatoid_arthritis", "glucocorticoids")),
+)  # fmt: skip
+STEPS: tuple[Step, ...] = (
+    Step("examined", "DXA by the trial", lambda row: True, lambda row: row.dxa_trial),
+    Step("detected", "Osteoporosis given DXA", lambda row: row.dxa_trial, lambda row: row.osteoporosis_trial),
+    Step(
+        "treated", "Treatment given osteoporosis", lambda row: row.osteoporosis_trial, lambda row: row.treated
+    ),
+)
+
+
+def baseline(
+    rows: Sequence[SubjectRow], variables: Sequence[Category | Quantity] = BASELINE
+) -> list[CategoryByArm | QuantityByArm]:
+    """Describe the people by arm. The p values describe balance; they test nothing a trial is run for."""
+    arms = by_arm(rows)
+    return [
+        _category_by_arm(arms, variable)
+        if isinstance(variable, Category)
+        else _quantity_by_arm(arms, variable)
+        for variable in variables
+    ]
+
+
+def _category_by_arm(arms: dict[Arm, list[SubjectRow]], category: Category) -> CategoryByArm:
+    tallies = {arm: Counter(map(category.value, arms[arm])) for arm in ARMS}
+    missing = {arm: tallies[arm].pop(None, 0) for arm in ARMS}
+    levels = tuple(
+        (label, {arm: Count(tallies[arm][key], tallies[arm].total()) for arm in ARMS})
+        for key, label in category.levels
+    )
+    return CategoryByArm(
+        category, levels, missing, balance([[by[arm].n for _, by in levels] for arm in ARMS])
+    )
+
+
+def balance(table: Sequence[Sequence[int]]) -> PValue:
+    """Test baseline counts: Pearson without correction, or Fisher where an expected count is below 5.
+
+    Fisher's test is computed for two levels only; more levels keep Pearson and say so.
+    """
+    if smallest_expected(table) >= 5:
+        return pearson(table, yates=False)
+    if len(table[0]) == 2:
+        return fisher(table)
+    return pearson(table, yates=False)._replace(why="an expected count is below 5")
+
+
+def _quantity_by_arm(arms: dict[Arm, list[SubjectRow]], quantity: Quantity) -> QuantityByArm:
+    known = {arm: [value for row in arms[arm] if (value := quantity.value(row)) is not None] for arm in ARMS}
+    missing = {arm: len(arms[arm]) - len(known[arm]) for arm in ARMS}
+    means = {arm: mean(known[arm]) for arm in ARMS}
+    return QuantityByArm(quantity, means, missing, equal_variance_t(known["screening"], known["control"]))
+
+
+def uptake(
+    rows: Sequence[SubjectRow],
+    predictors: Sequence[Category] = PREDICTORS,
+    steps: Sequence[Step] = STEPS,
+) -> list[Uptake]:
+    """Count, level by level, who took each step; tests are R's chisq.test, Yates for two levels."""
+    return [_uptake(rows, category, steps) for category in predictors]
+
+
+def _uptake(rows: Sequence[SubjectRow], category: Category, steps: Sequence[Step]) -> Uptake:
+    def counted(key: str, step: Step) -> Count:
+        people = [row for row in rows if step.among(row) and category.value(row) == key]
+        return Count(sum(map(step.happened, people)), len(people))
+
+    levels = tuple((label, tuple(counted(key, step) for step in steps)) for key, label in category.levels)
+    tests = tuple(
+        pearson([[counts[i].n, counts[i].of - counts[i].n] for _, counts in levels], yates=True)
+        for i in range(len(steps))
+    )
+    return Uptake(category, levels, tests)

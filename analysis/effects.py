@@ -1,0 +1,154 @@
+"""Binary endpoints by arm: absolute and relative effect of each, overall and within subgroups."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from analysis.estimators import (
+    Estimate,
+    NumberNeeded,
+    TwoByTwo,
+    number_needed,
+    odds_ratio,
+    risk_difference,
+    risk_ratio,
+    two_by_two,
+)
+from analysis.populations import by_arm
+from analysis.significance import Interaction, interaction
+from analysis.subjects import DRUG_CODES, LABELS, SubjectRow
+
+Event = Callable[[SubjectRow], bool]
+
+
+class Endpoint(NamedTuple):
+    """A yes/no outcome of a person, and where it stands in the table of effects."""
+
+    key: str
+    label: str
+    group: str
+    happened: Event
+    indent: int = 1
+
+
+class Level(NamedTuple):
+    """One stratum of a subgroup."""
+
+    key: str
+    label: str
+    includes: Event
+
+
+class Subgroup(NamedTuple):
+    """A split of the people by something known before randomization."""
+
+    key: str
+    label: str
+    levels: tuple[Level, ...]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One endpoint in both arms. CONSORT 2025 item 26: absolute and relative effect for a binary outcome."""
+
+    key: str
+    label: str
+    group: str
+    indent: int
+    counts: TwoByTwo
+    odds_ratio: Estimate
+    risk_ratio: Estimate
+    risk_difference: Estimate
+    number_needed: NumberNeeded
+
+
+@dataclass(frozen=True)
+class SubgroupEffect:
+    """One endpoint in each level of a subgroup; `missing` counts the people of no level."""
+
+    endpoint: Endpoint
+    subgroup: Subgroup
+    levels: tuple[Effect, ...]
+    interaction: Interaction
+    missing: int
+
+
+def _field(name: str, group: str, indent: int = 2) -> Endpoint:
+    return Endpoint(name, LABELS[name], group, lambda row: bool(getattr(row, name)), indent)
+
+
+def _drug(name: str) -> Endpoint:
+    return Endpoint(f"drug_{name}", DRUG_CODES[name], "Medication", lambda row: name in row.drugs, 2)
+
+
+EXAMINED = _field("dxa", "Examination", 1)
+DETECTED = _field("osteoporosis", "Result", 1)._replace(label="New-onset osteoporosis (primary endpoint)")
+TREATED = _field("treated", "Medication", 1)._replace(label="All anti-osteoporotic medications")
+ENDPOINTS: tuple[Endpoint, ...] = (
+    EXAMINED,
+    *(_field(name, "Examination") for name in ("dxa_trial", "dxa_physician", "dxa_lumbar_spine", "dxa_hip")),
+    DETECTED,
+    *(_field(name, "Result") for name in ("osteoporosis_lumbar_spine", "osteoporosis_hip")),
+    TREATED,
+    *map(_drug, DRUG_CODES),
+)
+ISCD_AGE_SEX = Subgroup(
+    "iscd_age_sex",
+    "Age and sex, ISCD indication",
+    (
+        Level("not_meeting", "Men aged <70 y/o or women aged <65 y/o", lambda row: row.iscd_age_sex is False),
+        Level("meeting", "Men aged ≥70 y/o or women aged ≥65 y/o", lambda row: row.iscd_age_sex is True),
+    ),
+)
+
+
+def count(rows: Iterable[SubjectRow], happened: Event) -> TwoByTwo:
+    """Count people and events in both arms as randomized; people without an arm don't count."""
+    arms = by_arm(rows)
+    events = {arm: sum(map(happened, members)) for arm, members in arms.items()}
+    return two_by_two(events["screening"], len(arms["screening"]), events["control"], len(arms["control"]))
+
+
+def effect(rows: Iterable[SubjectRow], endpoint: Endpoint) -> Effect:
+    """Estimate the effect on one endpoint."""
+    counts = count(rows, endpoint.happened)
+    difference = risk_difference(counts).miettinen_nurminen
+    return Effect(
+        endpoint.key,
+        endpoint.label,
+        endpoint.group,
+        endpoint.indent,
+        counts,
+        odds_ratio(counts),
+        risk_ratio(counts),
+        difference,
+        number_needed(difference),
+    )
+
+
+def effects(rows: Sequence[SubjectRow], endpoints: Sequence[Endpoint] = ENDPOINTS) -> list[Effect]:
+    """Estimate the effect on each endpoint."""
+    return [effect(rows, endpoint) for endpoint in endpoints]
+
+
+def subgroup_effect(
+    rows: Sequence[SubjectRow], endpoint: Endpoint, subgroup: Subgroup = ISCD_AGE_SEX
+) -> SubgroupEffect:
+    """Estimate the effect within each level, and test whether it differs between them."""
+    randomized = [row for row in rows if row.arm is not None]
+    members = [[row for row in randomized if level.includes(row)] for level in subgroup.levels]
+    found = tuple(
+        effect(people, endpoint._replace(key=level.key, label=level.label))
+        for level, people in zip(subgroup.levels, members, strict=True)
+    )
+    test = interaction([level.counts for level in found])
+    return SubgroupEffect(endpoint, subgroup, found, test, len(randomized) - sum(map(len, members)))
+
+
+def subgroup_effects(
+    rows: Sequence[SubjectRow],
+    endpoints: Sequence[Endpoint] = (EXAMINED, DETECTED, TREATED),
+    subgroup: Subgroup = ISCD_AGE_SEX,
+) -> list[SubgroupEffect]:
+    """Estimate the effect on each endpoint within each level of a subgroup."""
+    return [subgroup_effect(rows, endpoint, subgroup) for endpoint in endpoints]
