@@ -19,12 +19,12 @@ from pydicom import DataElement, Dataset, Sequence
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import FileMetaDataset
 from pydicom.tag import BaseTag, Tag
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from screening.headers import CHEST_WORDS, age_of, body_part_of, date_of, text_of, view_of, words
 from screening.pixels import stored_values
 
-IMPLEMENTATION_UID = "2.25.90385110374284230171093420427303528361"  # ours, drawn once (PS3.5 B.2)
+IMPLEMENTATION_UID = UID("2.25.90385110374284230171093420427303528361")  # ours, drawn once (PS3.5 B.2)
 IMPLEMENTATION_NAME = "SCREENTRIAL_1"
 METHOD = "Screentrial allow-list 1"
 PROFILES = {
@@ -214,7 +214,7 @@ def deidentify(ds: Dataset, *, uid_of: Callable[[str], str], shift_days: int, su
         setattr(clean, keyword, _shifted(ds, keyword, shift_days))
     for keyword in EMPTY:
         setattr(clean, keyword, None)
-    clean.PatientID = clean.PatientName = subject
+    clean.PatientID, clean.PatientName = subject, subject
     clean.PatientAge, clean.Manufacturer = _age(ds), _manufacturer(ds)
     for copy in (_copy_codes, _copy_numbers, _copy_tables, _write_pixels):
         copy(ds, clean)

@@ -76,7 +76,7 @@ def words(text: str) -> set[str]:
 
 def named_view(text: str) -> str:
     """Return the one view a text names, "" when none or more than one."""
-    found = {view for view, words in VIEW_WORDS.items() if words & words(text)}
+    found = {view for view, names in VIEW_WORDS.items() if names & words(text)}
     for special in ("DECUBITUS", "OBLIQUE"):  # "left lateral decubitus", "antero-posterior oblique"
         if special in found:
             return special

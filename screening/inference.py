@@ -63,27 +63,32 @@ class ScoreResult:
     mean: float
 
 
+def score(network: OpscanResNet18, image: NDArray[np.floating]) -> ScoreResult:
+    """Score an image (rows, columns) in [0, 1], dense tissue bright, both sides at least 256 pixels.
+
+    The batch is always the ten crops of one film, so a film's score cannot depend on its neighbors.
+    Probabilities, not logits, are averaged, as published. Raises NotScored when the result is not finite.
+    """
+    batch = prepare(image).contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        values = torch.sigmoid(network(batch)).tolist()
+    if not all(math.isfinite(value) for value in values):
+        raise NotScored("The network returned a value that is not a number; the film has no score.")
+    probabilities = tuple(round(value, DIGITS) for value in values)
+    return ScoreResult(probabilities, round(math.fsum(probabilities) / len(probabilities), DIGITS))
+
+
 class RiskModel:
     """A network ready to score, with the manifest that vouches for it."""
 
     def __init__(self, manifest: Manifest, network: OpscanResNet18) -> None:
         self.manifest = manifest
         # channels-last gives the same numbers to 1e-6 in about half the time on a CPU
-        self.network = network.eval().to(memory_format=torch.channels_last)
+        self.network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def score(self, image: NDArray[np.float64]) -> ScoreResult:
-        """Score an image (rows, columns) in [0, 1], bone bright, both sides at least 256 pixels.
-
-        The batch is always the ten crops of one film, so a film's score cannot depend on its neighbors.
-        Probabilities, not logits, are averaged, as published. Raises NotScored when the result is not finite.
-        """
-        batch = prepare(image).contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode():
-            values = torch.sigmoid(self.network(batch)).tolist()
-        if not all(math.isfinite(value) for value in values):
-            raise NotScored("The network returned a value that is not a number; the film has no score.")
-        probabilities = tuple(round(value, DIGITS) for value in values)
-        return ScoreResult(probabilities, round(math.fsum(probabilities) / len(probabilities), DIGITS))
+    def score(self, image: NDArray[np.floating]) -> ScoreResult:
+        """Score one film; see `score`."""
+        return score(self.network, image)
 
 
 def _read_manifest(path: Path) -> Manifest:

@@ -24,7 +24,7 @@ PIXELS_VERSION = "stored-modality-voi-invert-unit/1"
 SMALLEST_SIDE, LARGEST_SIDE = 256, 6000
 
 Stored = NDArray[np.integer]
-Image = NDArray[np.float64]
+Image = NDArray[np.floating]
 
 # start-of-frame markers of JPEG and JPEG-LS (ITU-T T.81 table B.1, T.87)
 FRAME_MARKERS = {*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), 0xF7}

@@ -13,7 +13,7 @@ PREPROCESSING_VERSION = "opscan-resize256-tencrop224/1"
 SHORTER_SIDE = 256
 CROP = 224
 
-Image = NDArray[np.float64]
+Image = NDArray[np.floating]
 
 
 def target_size(rows: int, columns: int) -> tuple[float, float]:
