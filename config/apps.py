@@ -1,7 +1,7 @@
 """The project's own app, and the admin site every app registers with."""
 
 from django.apps import AppConfig
-from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin import apps as admin
 
 
 class ProjectConfig(AppConfig):
@@ -14,7 +14,8 @@ class ProjectConfig(AppConfig):
         from config import celery  # noqa: F401  binds shared tasks to our Celery application
 
 
-class ScreentrialAdminConfig(AdminConfig):
+class ScreentrialAdminConfig(admin.AdminConfig):
     """Django's admin with the trial's dashboard as its index."""
 
+    default = False
     default_site = "config.admin_site.TrialAdminSite"

@@ -131,21 +131,22 @@ _ADVICE: Mapping[tuple[State, Event], str] = {
 def next_state(state: State, event: Event) -> State:
     """Return the participant's state after the event, or raise TransitionRefused."""
     advice = _ADVICE.get((state, event), "")
-    return _next(TRANSITIONS, "participant", state, event, advice)
+    return move(TRANSITIONS, "participant", state, event, advice)
 
 
 def next_protocol_state(state: ProtocolState, event: ProtocolEvent) -> ProtocolState:
     """Return the protocol version's state after the event, or raise TransitionRefused."""
-    advice = "Write the change as a new draft version." if state is ProtocolState.ACTIVE else ""
-    return _next(PROTOCOL_TRANSITIONS, "protocol version", state, event, advice)
+    advice = "Write the change as a new draft version." if state == ProtocolState.ACTIVE else ""
+    return move(PROTOCOL_TRANSITIONS, "protocol version", state, event, advice)
 
 
 def next_trial_state(state: TrialState, event: TrialEvent) -> TrialState:
     """Return the trial's state after the event, or raise TransitionRefused."""
-    return _next(TRIAL_TRANSITIONS, "trial", state, event, "")
+    return move(TRIAL_TRANSITIONS, "trial", state, event)
 
 
-def _next(table: Mapping[tuple[S, E], S], noun: str, state: S, event: E, advice: str) -> S:
+def move(table: Mapping[tuple[S, E], S], noun: str, state: S, event: E, advice: str = "") -> S:
+    """Follow a table of (state, event) -> state, or raise TransitionRefused naming what is allowed."""
     try:
         return table[state, event]
     except KeyError:
@@ -153,11 +154,11 @@ def _next(table: Mapping[tuple[S, E], S], noun: str, state: S, event: E, advice:
 
 
 def _refusal(table: Mapping[tuple[S, E], S], noun: str, state: S, event: E, advice: str) -> str:
-    allowed = [_words(e) for s, e in table if s is state]
+    allowed = [_words(e) for s, e in table if s == state]
     said = f"This {noun} is {_words(state)}, so “{_words(event)}” is refused."
     rest = f"Allowed now: {', '.join(allowed)}." if allowed else "Nothing more can happen to it."
     return " ".join(part for part in (said, advice, rest) if part)
 
 
-def _words(name: StrEnum) -> str:
-    return name.value.replace("_", " ")
+def _words(name: str) -> str:
+    return str(name).replace("_", " ")

@@ -1,0 +1,22 @@
+"""What every page's frame shows: where the user may go, and on which calendar their trials stand."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from config.navigation import links_for
+from trial.models import Membership, TrialKind
+
+
+def house(request: HttpRequest) -> dict[str, Any]:
+    """Return the navigation of the signed-in user and the demonstration trials they work in."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {}
+    memberships = list(Membership.objects.active(user).select_related("trial"))
+    trials = {m.trial for m in memberships if m.trial}
+    return {
+        "nav": links_for(memberships),
+        "roles": sorted({m.role.replace("_", " ") for m in memberships}),
+        "demonstrations": [t for t in trials if t.kind == TrialKind.DEMONSTRATION],
+    }

@@ -1,0 +1,104 @@
+"""What must never happen to a film, a call or a scan, as plain SQL. See trial/guards.py for the shared functions."""
+
+from trial.guards import event_tables, guard_tables
+
+APPEND_ONLY = (
+    "screening_score",
+    "screening_riskassessment",
+    "screening_contactattempt",
+    "screening_modelversion",
+)
+CHANGING = (
+    "screening_radiograph",
+    "screening_referral",
+    "screening_appointment",
+    "screening_dxaexam",
+    "screening_dxameasurement",
+    "screening_diagnosis",
+    "screening_treatment",
+)
+KEPT_TABLES = (*APPEND_ONLY, "screening_receipt", *event_tables(APPEND_ONLY, CHANGING))
+
+# The arm travels with the allocation: a row that says 'screening' for a control participant has no parent.
+ARM_KEYS = """
+ALTER TABLE screening_referral ADD CONSTRAINT referral_allocation_arm_fk
+    FOREIGN KEY (allocation_id, arm) REFERENCES trial_allocation (id, arm);
+ALTER TABLE screening_contactattempt ADD CONSTRAINT attempt_allocation_arm_fk
+    FOREIGN KEY (allocation_id, arm) REFERENCES trial_allocation (id, arm);
+ALTER TABLE screening_contactattempt ADD CONSTRAINT attempt_referral_fk
+    FOREIGN KEY (referral_id, allocation_id, arm) REFERENCES screening_referral (id, allocation_id, arm);
+CREATE TRIGGER written_once BEFORE UPDATE OR DELETE ON screening_receipt
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+"""
+
+# Nobody who withdrew, died, objected or is outside the window is called; nobody gets a window of another length.
+CALLS = """
+CREATE OR REPLACE FUNCTION check_referral() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE last_day date;
+BEGIN
+    SELECT a.randomized_on + (v.definition->>'referral_window_days')::int INTO last_day
+      FROM trial_allocation a JOIN trial_protocolversion v ON v.id = a.protocol_version_id WHERE a.id = NEW.allocation_id;
+    IF NEW.window_ends_on IS DISTINCT FROM last_day THEN
+        RAISE EXCEPTION 'The offer of this participant ends on %, not on %.', last_day, NEW.window_ends_on
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER check_referral BEFORE INSERT OR UPDATE ON screening_referral FOR EACH ROW EXECUTE FUNCTION check_referral();
+
+CREATE OR REPLACE FUNCTION check_contact() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE p record; day date;
+BEGIN
+    SELECT pa.state, pa.do_not_call, r.window_ends_on, a.randomized_on, s.time_zone INTO p
+      FROM screening_referral r JOIN trial_allocation a ON a.id = r.allocation_id
+      JOIN trial_participant pa ON pa.id = a.participant_id JOIN trial_site s ON s.id = pa.site_id
+     WHERE r.id = NEW.referral_id FOR UPDATE OF pa;
+    day := (NEW.occurred_at AT TIME ZONE p.time_zone)::date;
+    IF p.state <> 'randomized' THEN
+        RAISE EXCEPTION 'This participant is %: no contact.', p.state USING ERRCODE = 'check_violation';
+    END IF;
+    IF p.do_not_call THEN
+        RAISE EXCEPTION 'This participant is not to be called.' USING ERRCODE = 'check_violation';
+    END IF;
+    IF day NOT BETWEEN p.randomized_on AND p.window_ends_on THEN
+        RAISE EXCEPTION 'The offer runs from % to %; % is outside.', p.randomized_on, p.window_ends_on, day
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER check_contact BEFORE INSERT ON screening_contactattempt FOR EACH ROW EXECUTE FUNCTION check_contact();
+"""
+
+# A trial's scan belongs to a kept appointment of the same person; a score belongs to the film it was made from.
+SCANS = """
+CREATE OR REPLACE FUNCTION check_exam() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE a record;
+BEGIN
+    IF NEW.appointment_id IS NULL THEN RETURN NEW; END IF;
+    SELECT ap.state, al.participant_id INTO a FROM screening_appointment ap
+      JOIN screening_referral r ON r.id = ap.referral_id JOIN trial_allocation al ON al.id = r.allocation_id
+     WHERE ap.id = NEW.appointment_id;
+    IF a.participant_id <> NEW.participant_id OR a.state <> 'attended' THEN
+        RAISE EXCEPTION 'A DXA of the trial needs a kept appointment of the same participant.'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER check_exam BEFORE INSERT OR UPDATE ON screening_dxaexam FOR EACH ROW EXECUTE FUNCTION check_exam();
+
+CREATE OR REPLACE FUNCTION check_radiograph() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.participant_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM trial_participant p
+        WHERE p.id = NEW.participant_id AND p.person_id = NEW.person_id AND p.trial_id = NEW.trial_id) THEN
+        RAISE EXCEPTION 'A film belongs to the participant its patient number names.' USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state = 'scored' AND NOT EXISTS (SELECT 1 FROM screening_score s WHERE s.radiograph_id = NEW.id) THEN
+        RAISE EXCEPTION 'A scored film has a score.' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER check_radiograph BEFORE INSERT OR UPDATE ON screening_radiograph
+    FOR EACH ROW EXECUTE FUNCTION check_radiograph();
+"""
+
+INSTALL = guard_tables(APPEND_ONLY, CHANGING) + ARM_KEYS + CALLS + SCANS

@@ -1,0 +1,405 @@
+"""Radiograph -> risk -> invitation -> DXA -> diagnosis and treatment: the tables of the screening itself."""
+
+from typing import Any, Self
+
+import pghistory
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from screening.densitometry import MeasurementSite, MenopausalStatus
+from screening.referrals import AppointmentState, ContactOutcome, ReferralState
+from screening.risk import RiskClass
+from screening.vocabulary import COUNTING, DiagnosisCode, DrugClass, FilmState, ReceiptOutcome
+from trial.models import (
+    PARTIAL_DATE,
+    Allocation,
+    Clinical,
+    Happening,
+    Participant,
+    Person,
+    ScopedQuerySet,
+    Trial,
+    User,
+    choices,
+    one_of,
+)
+from trial.roles import Permission
+
+def once_a_trial(field: str) -> models.UniqueConstraint:
+    """Let no two counting films of a trial share `field`."""
+    return models.UniqueConstraint(
+        fields=["trial", field],
+        condition=Q(state__in=[str(s) for s in COUNTING]),
+        name=f"film_{field}_counts_once",
+    )
+
+
+def film_path(film: "Radiograph", _name: str) -> str:
+    """Return where a film is stored: random names only, never the sender's file name."""
+    return f"radiographs/{film.trial_id}/{film.pk}.dcm"
+
+
+@pghistory.track()
+class Radiograph(Clinical):
+    """A chest radiograph as received, de-identified; the row is also its place in the scoring queue."""
+
+    SEE = Permission.SEE_INTAKE
+    TRIAL_PATH = "trial"
+    SITE_PATH = "participant__site"
+
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="radiographs")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="radiographs")
+    participant = models.ForeignKey(
+        Participant, on_delete=models.PROTECT, related_name="radiographs", null=True, blank=True
+    )
+    state = models.CharField(max_length=9, choices=choices(FilmState), default=FilmState.RECEIVED)
+    reason = models.CharField(max_length=40, blank=True)
+    sop_instance_hash = models.BinaryField(max_length=32)
+    study_hash = models.BinaryField(max_length=32)
+    file_sha256 = models.CharField(max_length=64)
+    pixel_sha256 = models.CharField(max_length=64, blank=True)
+    study_date = models.DateField(
+        null=True, blank=True, help_text="The true StudyDate; files carry a shifted one."
+    )
+    patient_age = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="PatientAge, completed years."
+    )
+    modality = models.CharField(max_length=16, blank=True)
+    view = models.CharField(max_length=16, blank=True)
+    manufacturer = models.CharField(max_length=64, blank=True)
+    rows = models.PositiveIntegerField(null=True, blank=True)
+    columns = models.PositiveIntegerField(null=True, blank=True)
+    file = models.FileField(upload_to=film_path, max_length=200, blank=True)
+    crosswalk_sealed = models.BinaryField(null=True)
+    source = models.CharField(max_length=20)
+    received_at = models.DateTimeField(db_default=Now(), editable=False)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    enqueued_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-received_at"]
+        indexes = [models.Index(fields=["enqueued_at"], condition=Q(state="eligible"), name="films_to_score")]
+        constraints = [
+            one_of("state", FilmState, "film_state_known"),
+            once_a_trial("sop_instance_hash"),
+            once_a_trial("file_sha256"),
+            models.UniqueConstraint(
+                fields=["trial", "pixel_sha256"],
+                condition=Q(state__in=[str(s) for s in COUNTING]) & ~Q(pixel_sha256=""),
+                name="film_pixels_count_once",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["eligible", "scored"]) | (Q(participant__isnull=False) & ~Q(file="")),
+                name="a_scored_film_has_owner_and_file",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["set_aside", "rejected", "failed"]) | ~Q(reason=""),
+                name="set_aside_has_a_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"film {str(self.pk)[:8]}"
+
+
+class Receipt(Clinical):
+    """What was answered to one file that arrived: the daily equation adds these up."""
+
+    SEE = Permission.SEE_INTAKE
+    TRIAL_PATH = "trial"
+    SITE_PATH = ""
+
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="receipts")
+    radiograph = models.ForeignKey(
+        Radiograph, on_delete=models.PROTECT, related_name="receipts", null=True, blank=True
+    )
+    outcome = models.CharField(max_length=16, choices=choices(ReceiptOutcome))
+    reason = models.CharField(max_length=40)
+    file_sha256 = models.CharField(max_length=64)
+    source = models.CharField(max_length=20)
+    received_at = models.DateTimeField(db_default=Now(), editable=False)
+    received_from = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+
+    class Meta:
+        ordering = ["-received_at"]
+        constraints = [one_of("outcome", ReceiptOutcome, "receipt_outcome_known")]
+
+
+@pghistory.track()
+class ModelVersion(models.Model):
+    """A registered risk model: weights by checksum, with the manifest that came with them."""
+
+    name = models.CharField(max_length=60)
+    version = models.CharField(max_length=20)
+    sha256 = models.CharField(max_length=64)
+    preprocessing = models.CharField(max_length=60)
+    manifest = models.JSONField()
+    registered_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["name", "version"], name="a_model_version_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+class ScoreQuerySet(ScopedQuerySet):
+    """Scores: those of the screening arm by one permission, everybody else's by another."""
+
+    def visible_to(self, user: User, permission: Permission | None = None) -> Self:
+        model: Any = self.model
+        of_screening = Q(**{f"{model.PARTICIPANT_PATH}__allocation__arm": "screening"})
+        shown = super().visible_to(user, Permission.SEE_SCORE).filter(of_screening).values("pk")
+        rest = super().visible_to(user, Permission.SEE_CONTROL_SCORE).values("pk")
+        return self.filter(Q(pk__in=shown) | Q(pk__in=rest))
+
+
+@pghistory.track()
+class Score(Happening):
+    """The model's answer for one film; one a film and model, never changed."""
+
+    SEE = Permission.SEE_SCORE
+    TRIAL_PATH = "radiograph__participant__trial"
+    SITE_PATH = "radiograph__participant__site"
+    PARTICIPANT_PATH = "radiograph__participant"
+
+    radiograph = models.ForeignKey(Radiograph, on_delete=models.PROTECT, related_name="scores")
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="scores")
+    probabilities = models.JSONField(help_text="Ten crops, each rounded to 6 decimals.")
+    mean = models.DecimalField(max_digits=7, decimal_places=6)
+    threshold = models.DecimalField(max_digits=7, decimal_places=6)
+    positive = models.BooleanField()
+
+    objects = ScoreQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["radiograph", "model_version"], name="a_film_is_scored_once_a_model"
+            ),
+            models.CheckConstraint(condition=Q(mean__gte=0, mean__lte=1), name="a_score_is_a_probability"),
+            models.CheckConstraint(
+                condition=Q(positive=True, mean__gte=F("threshold"))
+                | Q(positive=False, mean__lt=F("threshold")),
+                name="positive_means_at_or_above_threshold",
+            ),
+        ]
+
+
+@pghistory.track()
+class RiskAssessment(Happening):
+    """A participant's films summed up, frozen with the list of films that counted."""
+
+    SEE = Permission.SEE_SCORE
+    PARTICIPANT_PATH = "participant"
+
+    participant = models.OneToOneField(Participant, on_delete=models.PROTECT, related_name="risk")
+    model_version = models.ForeignKey(
+        ModelVersion, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    films_counted = models.PositiveIntegerField()
+    films_positive = models.PositiveIntegerField()
+    risk_class = models.CharField(max_length=4, choices=choices(RiskClass))
+    films = models.JSONField(default=list, blank=True)
+
+    objects = ScoreQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(films_counted__gte=1, films_positive__lte=F("films_counted")),
+                name="positives_among_counted",
+            ),
+            one_of("risk_class", RiskClass, "risk_class_known"),
+        ]
+
+
+@pghistory.track()
+class Referral(Happening):
+    """The offer of a DXA scan; the database lets only the screening arm have one."""
+
+    SEE = Permission.SEE_WORKLIST
+    TRIAL_PATH = "allocation__participant__trial"
+    SITE_PATH = "allocation__participant__site"
+
+    # The foreign key is on (allocation, arm), which the ORM can't say: see guards.py.
+    allocation = models.OneToOneField(
+        Allocation, on_delete=models.PROTECT, related_name="referral", db_constraint=False
+    )
+    arm = models.CharField(max_length=9, default="screening", editable=False)
+    state = models.CharField(max_length=12, choices=choices(ReferralState), default=ReferralState.OPEN)
+    window_ends_on = models.DateField(help_text="The last day of the offer, itself included.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(arm="screening"), name="only_screening_is_referred"),
+            models.UniqueConstraint(fields=["id", "allocation", "arm"], name="referral_allocation_arm_key"),
+            one_of("state", ReferralState, "referral_state_known"),
+        ]
+
+    @property
+    def participant(self) -> Participant:
+        """Return the person who is offered the scan."""
+        return self.allocation.participant
+
+
+@pghistory.track()
+class ContactAttempt(Happening):
+    """One try to reach a participant; refused by the database for whoever must not be called."""
+
+    SEE = Permission.SEE_WORKLIST
+    TRIAL_PATH = "allocation__participant__trial"
+    SITE_PATH = "allocation__participant__site"
+
+    referral = models.ForeignKey(
+        Referral, on_delete=models.PROTECT, related_name="attempts", db_constraint=False
+    )
+    allocation = models.ForeignKey(
+        Allocation, on_delete=models.PROTECT, related_name="+", db_constraint=False
+    )
+    arm = models.CharField(max_length=9, default="screening", editable=False)
+    caller = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    outcome = models.CharField(max_length=12, choices=choices(ContactOutcome))
+    next_call_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["occurred_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(arm="screening"), name="only_screening_is_called"),
+            one_of("outcome", ContactOutcome, "contact_outcome_known"),
+        ]
+
+
+@pghistory.track()
+class Appointment(Happening):
+    """A place and time for the trial's DXA scan."""
+
+    SEE = Permission.SEE_WORKLIST
+    TRIAL_PATH = "referral__allocation__participant__trial"
+    SITE_PATH = "referral__allocation__participant__site"
+
+    referral = models.ForeignKey(Referral, on_delete=models.PROTECT, related_name="appointments")
+    scheduled_at = models.DateTimeField()
+    state = models.CharField(max_length=9, choices=choices(AppointmentState), default=AppointmentState.BOOKED)
+    reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["scheduled_at"]
+        constraints = [
+            one_of("state", AppointmentState, "appointment_state_known"),
+            models.UniqueConstraint(
+                fields=["referral"], condition=Q(state="booked"), name="one_open_appointment_a_referral"
+            ),
+        ]
+
+
+class Outcome(Happening):
+    """A clinical fact about any registered person, whatever the arm; it counts by its own date."""
+
+    SEE = Permission.SEE_OUTCOMES
+
+    source = models.CharField(max_length=20, help_text="How it came in: screen, import, api.")
+    recorded_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+def dated(field: str, name: str) -> models.CheckConstraint:
+    """Let the database refuse a date that isn't YYYY, YYYY-MM or YYYY-MM-DD."""
+    return models.CheckConstraint(condition=Q(**{f"{field}__regex": PARTIAL_DATE}), name=name)
+
+
+@pghistory.track()
+class DxaExam(Outcome):
+    """One DXA examination. With a kept appointment it is the trial's; without, a physician's."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="dxa_exams")
+    exam_date = models.CharField(max_length=10)
+    appointment = models.OneToOneField(
+        Appointment, on_delete=models.PROTECT, related_name="exam", null=True, blank=True, editable=False
+    )
+    device = models.CharField(max_length=80, blank=True)
+    reference_database = models.CharField(max_length=80, blank=True)
+    menopausal_status = models.CharField(max_length=16, choices=choices(MenopausalStatus), blank=True)
+
+    class Meta:
+        ordering = ["exam_date"]
+        constraints = [dated("exam_date", "exam_date_form")]
+
+
+@pghistory.track()
+class DxaMeasurement(Clinical):
+    """BMD, T-score and Z-score of one site of measurement."""
+
+    SEE = Permission.SEE_OUTCOMES
+    TRIAL_PATH = "exam__participant__trial"
+    SITE_PATH = "exam__participant__site"
+
+    exam = models.ForeignKey(DxaExam, on_delete=models.PROTECT, related_name="measurements")
+    site = models.CharField(max_length=16, choices=choices(MeasurementSite))
+    vertebrae = models.CharField(
+        max_length=16, blank=True, help_text="The lumbar vertebrae used, such as L1-L4."
+    )
+    bmd = models.DecimalField("BMD (g/cm²)", max_digits=5, decimal_places=3, null=True, blank=True)
+    t_score = models.DecimalField(max_digits=3, decimal_places=1, null=True, blank=True)
+    z_score = models.DecimalField(max_digits=3, decimal_places=1, null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["exam", "site"], name="a_site_once_an_exam"),
+            one_of("site", MeasurementSite, "measurement_site_known"),
+            models.CheckConstraint(
+                condition=Q(t_score__isnull=True) | Q(t_score__range=(-8, 6)), name="t_score_range"
+            ),
+            models.CheckConstraint(
+                condition=Q(z_score__isnull=True) | Q(z_score__range=(-8, 6)), name="z_score_range"
+            ),
+            models.CheckConstraint(
+                condition=Q(bmd__isnull=True) | Q(bmd__range=("0.2", "2.5")), name="bmd_range"
+            ),
+            models.CheckConstraint(
+                condition=Q(bmd__isnull=False) | Q(t_score__isnull=False) | Q(z_score__isnull=False),
+                name="a_measurement_measures_something",
+            ),
+        ]
+
+
+@pghistory.track()
+class Diagnosis(Outcome):
+    """A diagnosis, by whoever made it."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="diagnoses")
+    code = models.CharField(max_length=24, choices=choices(DiagnosisCode))
+    diagnosed_on = models.CharField(max_length=10)
+
+    class Meta:
+        ordering = ["diagnosed_on"]
+        verbose_name_plural = "diagnoses"
+        constraints = [
+            dated("diagnosed_on", "diagnosed_on_form"),
+            one_of("code", DiagnosisCode, "diagnosis_code_known"),
+            models.UniqueConstraint(
+                fields=["participant", "code", "diagnosed_on"], name="a_diagnosis_once_a_day"
+            ),
+        ]
+
+
+@pghistory.track()
+class Treatment(Outcome):
+    """A drug begun, by class; several at once are several rows, and none needs a DXA."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="treatments")
+    drug_class = models.CharField(max_length=24, choices=choices(DrugClass))
+    started_on = models.CharField(max_length=10)
+
+    class Meta:
+        ordering = ["started_on"]
+        constraints = [
+            dated("started_on", "started_on_form"),
+            one_of("drug_class", DrugClass, "drug_class_known"),
+            models.UniqueConstraint(
+                fields=["participant", "drug_class", "started_on"], name="a_drug_once_a_day"
+            ),
+        ]

@@ -1,0 +1,201 @@
+"""The offer of a scan: opened for the screening arm, called, booked, kept or missed, ended."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from screening.models import Appointment, ContactAttempt, Referral
+from screening.referrals import (
+    EVENT_OF,
+    AppointmentEvent,
+    AppointmentState,
+    ContactOutcome,
+    Offer,
+    ReferralEvent,
+    ReferralState,
+    Refusal,
+    may_call,
+    next_appointment_state,
+    next_call,
+    next_referral_state,
+    window_end,
+)
+from trial import audit, clock
+from trial.models import Allocation, Participant, User
+from trial.partial_dates import PartialDate
+from trial.services import conduct
+from trial.services.trials import Refused
+from trial.states import State, TransitionRefused
+
+
+def open_all(allocations: Sequence[Allocation], *, by: User | None) -> list[Referral]:
+    """Open a referral for each allocation that has none; the database refuses any but the screening arm."""
+    known = set(Referral.objects.filter(allocation__in=allocations).values_list("allocation_id", flat=True))
+    made = [
+        Referral(
+            allocation=a,
+            window_ends_on=window_end(a.randomized_on, a.protocol_version.protocol.referral_window_days),
+            occurred_at=a.occurred_at,
+            protocol_version=a.protocol_version,
+        )
+        for a in allocations
+        if a.pk not in known
+    ]
+    with audit.context(by=by, why="The scan is offered"):
+        return Referral.objects.bulk_create(made, batch_size=1000)
+
+
+def offer_of(referral: Referral) -> Offer:
+    """Return what the rules of calling ask about a referral."""
+    participant = referral.participant
+    return Offer(
+        state=ReferralState(referral.state),
+        randomized_on=referral.allocation.randomized_on,
+        window_ends_on=referral.window_ends_on,
+        attempts=referral.attempts.count(),
+        time_zone=participant.site.time_zone,
+        do_not_call=participant.do_not_call,
+        withdrawn=participant.state == State.WITHDRAWN,
+        died=participant.state == State.DIED,
+    )
+
+
+def refusal(referral: Referral, *, at: datetime | None = None) -> Refusal | None:
+    """Return why this participant may not be called at a moment (now), or None."""
+    trial = referral.participant.trial
+    return may_call(offer_of(referral), referral.protocol_version.protocol.contact, at=at or clock.now(trial))
+
+
+def record_attempt(
+    referral: Referral,
+    *,
+    outcome: ContactOutcome,
+    by: User,
+    occurred_at: datetime | None = None,
+    next_call_at: datetime | None = None,
+) -> ContactAttempt:
+    """Record one try to reach a participant and what it leads to."""
+    with audit.context(by=by, why="A contact attempt is recorded"):
+        referral = _locked(referral)
+        stamp = _stamp(referral, occurred_at)
+        if no := refusal(referral, at=stamp["occurred_at"]):
+            raise Refused(no.sentence)
+        contact = referral.protocol_version.protocol.contact
+        suggested = next_call(outcome, at=stamp["occurred_at"], offer=offer_of(referral), contact=contact)
+        attempt = ContactAttempt.objects.create(
+            referral=referral,
+            allocation_id=referral.allocation_id,
+            caller=by,
+            outcome=outcome,
+            next_call_at=next_call_at or suggested,
+            **stamp,
+        )
+        if outcome in EVENT_OF:
+            move(referral, event=EVENT_OF[outcome], by=by)
+        elif referral.attempts.count() >= contact.max_attempts:
+            move(referral, event=ReferralEvent.GIVE_UP, by=by)
+    return attempt
+
+
+def move(referral: Referral, *, event: ReferralEvent, by: User | None) -> Referral:
+    """Move a referral along; raise TransitionRefused where nothing leads on."""
+    with audit.context(by=by, why=f"Referral: {event.value.replace('_', ' ')}"):
+        referral.state = next_referral_state(ReferralState(referral.state), event)
+        referral.save(update_fields=["state"])
+    return referral
+
+
+def book(referral: Referral, *, scheduled_at: datetime, by: User, occurred_at: datetime | None = None) -> Appointment:
+    """Book the scan of somebody who accepted and consented, inside the window."""
+    with audit.context(by=by, why="An appointment is booked"):
+        referral = _locked(referral)
+        _check_booking(referral, scheduled_at)
+        return Appointment.objects.create(
+            referral=referral, scheduled_at=scheduled_at, **_stamp(referral, occurred_at)
+        )
+
+
+def _check_booking(referral: Referral, scheduled_at: datetime) -> None:
+    participant = referral.participant
+    if participant.state != State.RANDOMIZED:
+        raise Refused(f"This participant is {participant.state}: nothing is booked.")
+    if referral.state != ReferralState.ACCEPTED:
+        raise Refused("Record the call in which the participant accepts, then book.")
+    if not conduct.has_consent_for_dxa(participant):
+        raise Refused("The protocol asks for consent to the scan. Record the consent, then book.")
+    day = participant.site.local(scheduled_at).date()
+    if not referral.allocation.randomized_on <= day <= referral.window_ends_on:
+        raise Refused(
+            f"The offer runs to {referral.window_ends_on}; {day} is outside. Choose an earlier day, "
+            "or close the referral."
+        )
+    if referral.appointments.filter(state=AppointmentState.BOOKED).exists():
+        raise Refused("An appointment is booked already. Move or cancel it first.")
+
+
+def end_appointment(
+    appointment: Appointment, *, event: AppointmentEvent, by: User, reason: str = ""
+) -> Appointment:
+    """Record that an appointment was kept, missed or cancelled."""
+    with audit.context(by=by, why=f"Appointment: {event.value}"):
+        appointment = Appointment.objects.select_for_update().get(pk=appointment.pk)
+        referral = _locked(appointment.referral)
+        if event == AppointmentEvent.ATTEND and appointment.scheduled_at > clock.now(referral.participant.trial):
+            raise Refused(f"This appointment is on {appointment.scheduled_at:%Y-%m-%d %H:%M} UTC: not yet.")
+        appointment.state = next_appointment_state(AppointmentState(appointment.state), event)
+        appointment.reason = reason
+        appointment.save(update_fields=["state", "reason"])
+        if event in (AppointmentEvent.MISS, AppointmentEvent.CANCEL) and referral.state == ReferralState.ACCEPTED:
+            move(referral, event=ReferralEvent.REOPEN, by=by)
+    return appointment
+
+
+def move_appointment(appointment: Appointment, *, scheduled_at: datetime, by: User, reason: str = "") -> Appointment:
+    """Move an appointment: the old one stays on record as moved, and a new one is booked."""
+    with audit.context(by=by, why="An appointment is moved"):
+        end_appointment(appointment, event=AppointmentEvent.MOVE, by=by, reason=reason)
+        return book(appointment.referral, scheduled_at=scheduled_at, by=by)
+
+
+def withdraw(participant: Participant, *, reason: str, by: User, occurred_at: datetime | None = None) -> Participant:
+    """Withdraw a participant and stop what is under way: calls, appointments, scoring."""
+    with audit.context(by=by, why=reason or "Withdrawal"):
+        participant = conduct.withdraw(participant, reason=reason, by=by, occurred_at=occurred_at)
+        _stop(participant, by)
+    return participant
+
+
+def record_death(participant: Participant, *, died_on: PartialDate, by: User | None) -> Participant:
+    """Record a death and stop what is under way."""
+    with audit.context(by=by, why="A death is recorded"):
+        participant = conduct.record_death(participant, died_on=died_on, by=by)
+        _stop(participant, by)
+    return participant
+
+
+def object_to_calls(participant: Participant, *, by: User, occurred_at: datetime | None = None) -> None:
+    """Record an objection and stop calling at once."""
+    with audit.context(by=by, why="An objection is recorded"):
+        conduct.record_objection(participant, by=by, occurred_at=occurred_at)
+        _stop(participant, by)
+
+
+def _stop(participant: Participant, by: User | None) -> None:
+    for referral in Referral.objects.filter(allocation__participant=participant).select_for_update():
+        for appointment in referral.appointments.filter(state=AppointmentState.BOOKED):
+            appointment.state = next_appointment_state(AppointmentState.BOOKED, AppointmentEvent.CANCEL)
+            appointment.save(update_fields=["state"])
+        try:
+            move(referral, event=ReferralEvent.STOP, by=by)
+        except TransitionRefused:
+            pass  # it had ended already
+
+
+def _locked(referral: Referral) -> Referral:
+    rows = Referral.objects.select_for_update(of=("self",)).select_related(
+        "allocation__participant__trial", "allocation__participant__site", "protocol_version"
+    )
+    return rows.get(pk=referral.pk)
+
+
+def _stamp(referral: Referral, occurred_at: datetime | None) -> dict:
+    return conduct.stamp(referral.participant.trial, occurred_at)

@@ -1,0 +1,128 @@
+"""Scoring films exactly once, whatever happens to workers and brokers; and summing up a person's films."""
+
+import logging
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+from pydicom import dcmread
+
+from screening.inference import DEMONSTRATION_MODEL, NotScored, RiskModel, ScoreResult, load_model
+from screening.models import ModelVersion, Radiograph, Score
+from screening.pixels import pixels
+from screening.risk import is_positive
+from screening.vocabulary import FilmState
+from trial import audit, clock
+from trial.models import Trial
+from trial.services.trials import Refused
+
+logger = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3
+# A film not scored this long after it was enqueued was lost with its worker or its broker.
+LOST_AFTER = timedelta(seconds=60)
+
+
+def register_model(*, by: Any = None) -> ModelVersion:
+    """Register the shipped demonstration model; its weights are checked by checksum as they load."""
+    manifest = load_model(DEMONSTRATION_MODEL).manifest
+    known = ModelVersion.objects.filter(name=manifest.name, version=manifest.version).first()
+    if known and known.sha256 != manifest.sha256:
+        raise Refused(f"Model {known} is registered with another checksum. Restore its weights or give a new version.")
+    if known:
+        return known
+    with audit.context(by=by, why=f"Model {manifest.name} {manifest.version} is registered"):
+        return ModelVersion.objects.create(
+            name=manifest.name,
+            version=manifest.version,
+            sha256=manifest.sha256,
+            preprocessing=manifest.preprocessing,
+            manifest=vars(manifest),
+        )
+
+
+def pinned_model(trial: Trial) -> tuple[ModelVersion, RiskModel]:
+    """Return the model the protocol names, loaded; raise Refused when the checksums don't agree."""
+    named = trial.protocol.score
+    version = ModelVersion.objects.filter(name=named.name, version=named.version).first()
+    model = load_model(DEMONSTRATION_MODEL)
+    if version is None or {version.sha256, model.manifest.sha256} != {named.weights_sha256}:
+        raise Refused(
+            f"Trial {trial.code} is fixed to model {named.name} {named.version}, and the weights here are not those. "
+            "No film was scored. Restore the weights the protocol names."
+        )
+    return version, model
+
+
+def score_film(film_id: UUID) -> bool:
+    """Score one film if it still waits for it; return whether a score was written. Safe to repeat."""
+    film = Radiograph.objects.select_related("trial").filter(pk=film_id, state=FilmState.ELIGIBLE).first()
+    if film is None:
+        return False
+    # Counted before the work: a film that kills its worker must not be tried for ever.
+    _count_attempt(film)
+    try:
+        version, model = pinned_model(film.trial)
+        with film.file.open("rb") as file:
+            result = model.score(pixels(dcmread(file)))
+    except (NotScored, ValueError, OSError) as error:
+        return _note_failure(film, error)
+    return _write_score(film, version, result)
+
+
+def _count_attempt(film: Radiograph) -> None:
+    with audit.context(by=None, why="Scoring is tried"):
+        Radiograph.objects.filter(pk=film.pk).update(attempts=F("attempts") + 1)
+
+
+def _note_failure(film: Radiograph, error: Exception) -> bool:
+    logger.error("film %s not scored: %s", film.pk, type(error).__name__)
+    with audit.context(by=None, why="Scoring failed"):
+        stuck = Radiograph.objects.select_for_update().get(pk=film.pk)
+        if stuck.state == FilmState.ELIGIBLE and stuck.attempts >= MAX_ATTEMPTS:
+            stuck.state, stuck.reason = FilmState.FAILED, type(error).__name__.lower()[:40]
+            stuck.save(update_fields=["state", "reason"])
+    return False
+
+
+def _write_score(film: Radiograph, version: ModelVersion, result: ScoreResult) -> bool:
+    protocol_version = film.trial.protocol_version
+    threshold, mean = protocol_version.protocol.score.threshold, Decimal(str(result.mean))
+    with audit.context(by=None, why="A film is scored"):
+        locked = Radiograph.objects.select_for_update().get(pk=film.pk)
+        if locked.state != FilmState.ELIGIBLE:  # another worker was first, or a person set it aside
+            return False
+        Score.objects.create(
+            radiograph=locked,
+            model_version=version,
+            probabilities=list(result.probabilities),
+            mean=mean,
+            threshold=threshold,
+            positive=is_positive(mean, threshold),
+            occurred_at=clock.now(film.trial),
+            protocol_version=protocol_version,
+        )
+        locked.state = FilmState.SCORED
+        locked.save(update_fields=["state"])
+    return True
+
+
+def waiting() -> QuerySet[Radiograph]:
+    """Return films that wait for a score and were never enqueued, or so long ago that they were lost."""
+    lost = Q(enqueued_at__isnull=True) | Q(enqueued_at__lt=timezone.now() - LOST_AFTER)
+    return Radiograph.objects.filter(lost, state=FilmState.ELIGIBLE)
+
+
+def claim_waiting(limit: int = 500) -> list[UUID]:
+    """Mark waiting films as enqueued and return them; films that used up their attempts fail, with the reason."""
+    with audit.context(by=None, why="Waiting films are enqueued"):
+        spent = list(waiting().filter(attempts__gte=MAX_ATTEMPTS).select_for_update(skip_locked=True)[:limit])
+        for film in spent:
+            film.state, film.reason = FilmState.FAILED, "worker_lost"
+            film.save(update_fields=["state", "reason"])
+        films = list(waiting().select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
+        Radiograph.objects.filter(pk__in=films).update(enqueued_at=timezone.now())
+    return films

@@ -1,0 +1,74 @@
+"""The words of films, intake, diagnoses and drugs."""
+
+from enum import StrEnum
+
+
+class FilmState(StrEnum):
+    """Where a film stands on its way to a score."""
+
+    RECEIVED = "received"
+    ELIGIBLE = "eligible"
+    SET_ASIDE = "set_aside"
+    REJECTED = "rejected"
+    SCORED = "scored"
+    FAILED = "failed"
+
+
+# A film in one of these states may count; two such films never share UID, file or pixels in a trial.
+COUNTING = (FilmState.ELIGIBLE, FilmState.SCORED, FilmState.FAILED)
+
+
+class ReceiptOutcome(StrEnum):
+    """What a sender is told of one file."""
+
+    ACCEPTED = "accepted"
+    ALREADY_RECEIVED = "already_received"
+    SET_ASIDE = "set_aside"
+    REJECTED = "rejected"
+
+
+class IntakeReason(StrEnum):
+    """Why a sound film was taken or not, beyond what its own header says (for that see reasons.Reason)."""
+
+    TO_BE_SCORED = "to_be_scored"
+    SAME_FILE = "same_file"
+    SAME_IMAGE = "same_image"
+    SAME_PIXELS = "same_pixels"
+    UID_REUSED = "uid_reused"
+    PIXELS_OF_TWO_PEOPLE = "pixels_of_two_people"
+    IDENTITY_MISMATCH = "identity_mismatch"
+    UNKNOWN_PERSON = "unknown_person"
+    WITHDRAWN = "withdrawn"
+
+
+INTAKE_SENTENCES = {
+    IntakeReason.TO_BE_SCORED: "Received; it waits for its score.",
+    IntakeReason.SAME_FILE: "This file was received before; nothing changed.",
+    IntakeReason.SAME_IMAGE: "This image was received before in another file; nothing changed.",
+    IntakeReason.SAME_PIXELS: "The same picture of this person was received under another UID; it counts once.",
+    IntakeReason.UID_REUSED: "Another picture came earlier under this SOP Instance UID; a person must look.",
+    IntakeReason.PIXELS_OF_TWO_PEOPLE: "The same picture came for two people; both films are held for a person to look.",
+    IntakeReason.IDENTITY_MISMATCH: "Sex or birth date differ from what is registered for this number; a person must look.",
+    IntakeReason.UNKNOWN_PERSON: "Nobody is registered under this number, and this trial registers people first.",
+    IntakeReason.WITHDRAWN: "This participant withdrew; the film is kept out and not scored.",
+}
+
+
+class DiagnosisCode(StrEnum):
+    """Diagnoses the protocol asks about."""
+
+    OSTEOPOROSIS = "osteoporosis"
+    OSTEOPENIA = "osteopenia"
+    OSTEOPOROTIC_FRACTURE = "osteoporotic_fracture"
+
+
+class DrugClass(StrEnum):
+    """Anti-osteoporotic drugs by class, and the two supplements that don't exclude."""
+
+    BISPHOSPHONATE = "bisphosphonate"
+    DENOSUMAB = "denosumab"
+    ROMOSOZUMAB = "romosozumab"
+    PARATHYROID_HORMONE = "parathyroid_hormone"
+    SERM = "serm"
+    VITAMIN_D = "vitamin_d"
+    CALCIUM = "calcium"

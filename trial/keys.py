@@ -1,0 +1,59 @@
+"""Sealed trial keys: one file a trial, outside the database; absent or wrong means nothing is drawn."""
+
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from django.conf import settings
+
+from trial.crypto import fingerprint
+from trial.models import Trial
+
+
+class KeyUnusable(Exception):
+    """The trial's key is absent or not the one its allocations were drawn with."""
+
+
+def key_path(code: str) -> Path:
+    """Return where the key of trial `code` lies."""
+    return Path(settings.TRIAL_KEY_DIR) / f"{code}.key"
+
+
+def ensure_key(code: str) -> str:
+    """Make the trial's key if it has none yet and return the key's fingerprint."""
+    path = key_path(code)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return fingerprint(_read(code))
+    with os.fdopen(handle, "w") as file:
+        file.write(secrets.token_hex(32))
+        file.flush()
+        os.fsync(file.fileno())
+    return fingerprint(_read(code))
+
+
+def trial_key(trial: Trial) -> bytes:
+    """Return the trial's key, or raise KeyUnusable (whose words name no arm)."""
+    key = _read(trial.code)
+    if not hmac.compare_digest(fingerprint(key), trial.key_fingerprint):
+        raise KeyUnusable(
+            f"The key of trial {trial.code} is not the one its allocations were drawn with. Nothing was drawn. "
+            "Ask the system administrator to put the right key file back."
+        )
+    return key
+
+
+def _read(code: str) -> bytes:
+    try:
+        key = bytes.fromhex(key_path(code).read_text().strip())
+    except (OSError, ValueError):
+        key = b""
+    if len(key) < 32:
+        raise KeyUnusable(
+            f"The key of trial {code} is missing or unreadable. Nothing was drawn. "
+            "Ask the system administrator to put the key file back."
+        )
+    return key

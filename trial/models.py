@@ -1,0 +1,542 @@
+"""Who may enter, which arm, what happened, who did it: the tables of a trial's conduct."""
+
+import uuid
+from datetime import datetime
+from typing import Any, Self, cast
+from zoneinfo import ZoneInfo
+
+import pghistory
+from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from trial.protocol import Protocol
+from trial.roles import MATRIX, Permission, Role
+from trial.states import ProtocolState, State, TrialState
+
+PARTIAL_DATE = r"^\d{4}(-\d{2}(-\d{2})?)?$"  # ISO 8601 reduced precision: 2022, 2022-03, 2022-03-05
+
+
+def choices(names: Any) -> list[tuple[str, str]]:
+    """Return a StrEnum's values as Django choices, spelled with blanks."""
+    return [(str(name), str(name).replace("_", " ")) for name in names]
+
+
+def one_of(field: str, names: Any, name: str) -> models.CheckConstraint:
+    """Let the database refuse a word outside the vocabulary."""
+    return models.CheckConstraint(condition=Q(**{f"{field}__in": [str(n) for n in names]}), name=name)
+
+
+class ScopedQuerySet(models.QuerySet):
+    """Rows a user may read: one filter for pages, admin, API and exports alike."""
+
+    def visible_to(self, user: "User", permission: Permission | None = None) -> Self:
+        """Keep the rows of trials and sites where `user` holds `permission` (the model's own by default)."""
+        model = cast(Any, self.model)
+        seen = Q(pk__in=[])
+        for grant in Membership.objects.granting(user, permission or model.SEE):
+            scope = Q(**{model.TRIAL_PATH: grant.trial_id}) if grant.trial_id else Q()
+            if grant.site_id and model.SITE_PATH:
+                scope &= Q(**{model.SITE_PATH: grant.site_id})
+            seen |= scope
+        return self.filter(seen)
+
+
+class Clinical(models.Model):
+    """A row of the trial's record: random key, scoped reads."""
+
+    SEE = Permission.SEE_PARTICIPANTS
+    TRIAL_PATH = "participant__trial"
+    SITE_PATH = "participant__site"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+
+class Happening(Clinical):
+    """Something that happened: when it did, when it was entered, under which protocol version."""
+
+    occurred_at = models.DateTimeField(help_text="When it happened (UTC).")
+    recorded_at = models.DateTimeField(
+        db_default=Now(), editable=False, help_text="When it was entered (UTC)."
+    )
+    protocol_version = models.ForeignKey("trial.ProtocolVersion", on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        abstract = True
+
+
+class User(AbstractUser):
+    """A person with an account; what they may do comes from memberships alone."""
+
+
+class TrialKind(models.TextChoices):
+    """Live trials run on the real clock; the other two carry the past."""
+
+    LIVE = "live"
+    RECORDED = "recorded"
+    DEMONSTRATION = "demonstration"
+
+
+@pghistory.track()
+class Trial(Clinical):
+    """A randomized trial."""
+
+    SEE = Permission.SEE_TRIAL
+    TRIAL_PATH = "pk"
+    SITE_PATH = ""
+
+    code = models.CharField(max_length=12, unique=True)
+    title = models.CharField(max_length=200)
+    kind = models.CharField(max_length=13, choices=TrialKind, default=TrialKind.LIVE)
+    state = models.CharField(max_length=8, choices=choices(TrialState), default=TrialState.DRAFT)
+    key_fingerprint = models.CharField(max_length=16, editable=False)
+    # A demonstration's calendar stands this many days behind today, so that its windows are open whenever it runs.
+    clock_offset_days = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(code__regex=r"^[A-Z][A-Z0-9]{1,11}$"), name="trial_code_form"),
+            one_of("state", TrialState, "trial_state_known"),
+            models.CheckConstraint(
+                condition=Q(clock_offset_days=0) | Q(kind="demonstration"),
+                name="only_a_demonstration_shifts_its_clock",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+    @property
+    def protocol_version(self) -> "ProtocolVersion":
+        """Return the protocol version in force."""
+        return self.versions.get(state=ProtocolState.ACTIVE)
+
+    @property
+    def protocol(self) -> Protocol:
+        """Return the protocol in force, validated."""
+        return self.protocol_version.protocol
+
+
+@pghistory.track()
+class ProtocolVersion(Clinical):
+    """One version of a trial's protocol; its definition is frozen once approved."""
+
+    SEE = Permission.SEE_TRIAL
+    TRIAL_PATH = "trial"
+    SITE_PATH = ""
+
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    definition = models.JSONField()
+    sha256 = models.CharField(max_length=64)
+    state = models.CharField(max_length=10, choices=choices(ProtocolState), default=ProtocolState.DRAFT)
+    drafted_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    approved_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
+    activated_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["trial", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["trial", "number"], name="protocol_version_number_once"),
+            models.UniqueConstraint(
+                fields=["trial"], condition=Q(state="active"), name="one_active_protocol_version_a_trial"
+            ),
+            one_of("state", ProtocolState, "protocol_state_known"),
+            models.CheckConstraint(
+                condition=Q(approved_by__isnull=True) | ~Q(approved_by=F("drafted_by")),
+                name="protocol_approved_by_a_second_person",
+            ),
+            models.CheckConstraint(
+                condition=Q(approved_by__isnull=True, approved_at__isnull=True)
+                | Q(approved_by__isnull=False, approved_at__isnull=False),
+                name="protocol_approval_is_whole",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.trial.code} version {self.number}"
+
+    @property
+    def protocol(self) -> Protocol:
+        """Return the definition as the frozen Protocol, validated."""
+        return Protocol.from_dict(self.definition)
+
+
+def validate_time_zone(name: str) -> None:
+    """Refuse a name that the IANA time zone database doesn't know."""
+    try:
+        ZoneInfo(name)
+    except (ValueError, KeyError, OSError):
+        raise ValidationError(f"{name!r} is not an IANA time zone. Use a name such as Asia/Taipei.") from None
+
+
+@pghistory.track()
+class Site(Clinical):
+    """A place where a trial runs."""
+
+    SEE = Permission.SEE_TRIAL
+    TRIAL_PATH = "trial"
+    SITE_PATH = "pk"
+
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="sites")
+    number = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=120)
+    time_zone = models.CharField(max_length=64, default="Asia/Taipei", validators=[validate_time_zone])
+    enrolled = models.PositiveIntegerField(default=0, editable=False)  # counts study numbers given out
+
+    class Meta:
+        ordering = ["trial", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["trial", "number"], name="site_number_once_a_trial"),
+            models.CheckConstraint(condition=Q(number__gte=1, number__lte=99), name="site_number_two_digits"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.trial.code}-{self.number:02d} {self.name}"
+
+    def local(self, moment: datetime) -> datetime:
+        """Return `moment` in the site's own time."""
+        return moment.astimezone(ZoneInfo(self.time_zone))
+
+
+class MembershipQuerySet(models.QuerySet):
+    """Memberships in force."""
+
+    def active(self, user: User) -> Self:
+        """Keep the user's memberships that have begun and have not ended."""
+        now = timezone.now()
+        return self.filter(Q(until__isnull=True) | Q(until__gt=now), user_id=user.pk, since__lte=now)
+
+    def granting(self, user: User, permission: Permission) -> Self:
+        """Keep the active memberships whose role carries `permission`."""
+        if not user.is_active:
+            return self.none()
+        return self.active(user).filter(role__in=[str(r) for r, held in MATRIX.items() if permission in held])
+
+
+@pghistory.track()
+class Membership(models.Model):
+    """A role that a user holds in a trial, at one site or at all, for a time."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
+    trial = models.ForeignKey(
+        Trial, on_delete=models.PROTECT, related_name="memberships", null=True, blank=True
+    )
+    site = models.ForeignKey(
+        Site, on_delete=models.PROTECT, related_name="memberships", null=True, blank=True
+    )
+    role = models.CharField(max_length=32, choices=choices(Role))
+    since = models.DateTimeField(default=timezone.now)
+    until = models.DateTimeField(null=True, blank=True)
+
+    objects = MembershipQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            one_of("role", Role, "membership_role_known"),
+            # Only the system administrator's work belongs to the installation rather than to a trial.
+            models.CheckConstraint(
+                condition=Q(trial__isnull=False) | Q(role="system_administrator", site__isnull=True),
+                name="membership_names_its_trial",
+            ),
+            models.CheckConstraint(
+                condition=Q(until__isnull=True) | Q(until__gte=F("since")),
+                name="membership_ends_after_it_began",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.role.replace('_', ' ')}"
+
+
+@pghistory.track()
+class Person(models.Model):
+    """A patient of a hospital; everything that identifies them is encrypted with a key of their own."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    identity_hash = models.BinaryField(max_length=32, unique=True)
+    number_sealed = models.BinaryField(null=True)
+    name_sealed = models.BinaryField(null=True)
+    phone_sealed = models.BinaryField(null=True)
+
+    def __str__(self) -> str:
+        return f"person {self.pk}"
+
+
+class PersonKey(models.Model):
+    """A person's data key, wrapped. Not tracked: deleting it must erase the identity in old audit rows too."""
+
+    person = models.OneToOneField(Person, on_delete=models.PROTECT, primary_key=True, related_name="key")
+    wrapped = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"key of {self.person_id}"
+
+
+class Sex(models.TextChoices):
+    """Sex as registered."""
+
+    FEMALE = "female"
+    MALE = "male"
+
+
+@pghistory.track()
+class Participant(Clinical):
+    """A person in a trial, from registration on."""
+
+    TRIAL_PATH = "trial"
+    SITE_PATH = "site"
+
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="participants")
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="participants")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="participations")
+    study_number = models.CharField(max_length=24, unique=True)
+    sex = models.CharField(max_length=6, choices=Sex, null=True, blank=True)
+    birth_date = models.CharField(
+        max_length=10, blank=True, help_text="YYYY, YYYY-MM or YYYY-MM-DD; partial stays partial."
+    )
+    # The bounds hold even without a birth date: PatientAge on StudyDate gives a range.
+    birth_earliest = models.DateField(null=True, blank=True)
+    birth_latest = models.DateField(null=True, blank=True)
+    state = models.CharField(max_length=12, choices=choices(State), default=State.REGISTERED, editable=False)
+    do_not_call = models.BooleanField(default=False)
+    died_on = models.CharField(max_length=10, blank=True, help_text="YYYY, YYYY-MM or YYYY-MM-DD.")
+    registered_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["study_number"]
+        constraints = [
+            models.UniqueConstraint(fields=["trial", "person"], name="a_person_once_in_a_trial"),
+            one_of("state", State, "participant_state_known"),
+            one_of("sex", Sex, "participant_sex_known"),
+            models.CheckConstraint(
+                condition=Q(birth_date="") | Q(birth_date__regex=PARTIAL_DATE), name="birth_date_form"
+            ),
+            models.CheckConstraint(
+                condition=Q(died_on="") | Q(died_on__regex=PARTIAL_DATE), name="died_on_form"
+            ),
+            models.CheckConstraint(
+                condition=Q(birth_earliest__isnull=True, birth_latest__isnull=True)
+                | Q(birth_earliest__lte=F("birth_latest")),
+                name="birth_bounds_in_order",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.study_number
+
+
+@pghistory.track()
+class Baseline(Clinical):
+    """The baseline variables of the trial's Table 1, one row a participant; null means not known."""
+
+    participant = models.OneToOneField(Participant, on_delete=models.PROTECT, related_name="baseline")
+    bmi = models.DecimalField(
+        "body mass index (kg/m²)", max_digits=4, decimal_places=1, null=True, blank=True
+    )
+    fracture = models.BooleanField("any previous fracture", null=True, blank=True)
+    fracture_hip = models.BooleanField(null=True, blank=True)
+    fracture_wrist = models.BooleanField(null=True, blank=True)
+    fracture_vertebra = models.BooleanField(null=True, blank=True)
+    fracture_shoulder = models.BooleanField(null=True, blank=True)
+    fracture_lower_leg = models.BooleanField(null=True, blank=True)
+    fracture_osteoporotic = models.BooleanField(null=True, blank=True)
+    secondary_osteoporosis = models.BooleanField("a cause of secondary osteoporosis", null=True, blank=True)
+    hyperparathyroidism = models.BooleanField(null=True, blank=True)
+    hyperthyroidism = models.BooleanField(null=True, blank=True)
+    multiple_myeloma = models.BooleanField(null=True, blank=True)
+    cushing_disease = models.BooleanField(null=True, blank=True)
+    celiac_disease = models.BooleanField(null=True, blank=True)
+    rheumatoid_arthritis = models.BooleanField(null=True, blank=True)
+    glucocorticoids = models.BooleanField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(bmi__isnull=True) | Q(bmi__gte=10, bmi__lte=80), name="bmi_is_possible"
+            ),
+        ]
+
+
+@pghistory.track()
+class EligibilityAssessment(Happening):
+    """One judgment of a participant against the protocol's criteria, with its reasons."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="assessments")
+    eligible = models.BooleanField()
+    reasons = models.JSONField(default=list, blank=True)
+    facts = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        get_latest_by = ["occurred_at", "recorded_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(eligible=False) | Q(reasons=[]), name="eligible_means_no_reason_against"
+            ),
+        ]
+
+
+class ConsentKind(models.TextChoices):
+    """What was given, waived or refused."""
+
+    CONSENT = "consent"
+    WAIVER = "waiver"
+    OBJECTION = "objection"
+
+
+@pghistory.track()
+class Consent(Happening):
+    """A consent, an ethics waiver or an objection; none is ever edited, a later one counts."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="consents")
+    kind = models.CharField(max_length=9, choices=ConsentKind)
+    form_version = models.CharField(max_length=40, blank=True)
+    scope = models.CharField(max_length=40, help_text="What it covers: dxa, calls, data.")
+    obtained_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    waiver_reference = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        get_latest_by = ["occurred_at", "recorded_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=(Q(kind="waiver") & ~Q(waiver_reference=""))
+                | (~Q(kind="waiver") & Q(waiver_reference="")),
+                name="a_waiver_has_its_reference",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="consent") | (Q(obtained_by__isnull=False) & ~Q(form_version="")),
+                name="a_consent_names_form_and_person",
+            ),
+        ]
+
+
+@pghistory.track()
+class StateChange(Happening):
+    """One step of a participant through the trial; never updated, never deleted."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="state_changes")
+    event = models.CharField(max_length=20)
+    from_state = models.CharField(max_length=12, choices=choices(State))
+    to_state = models.CharField(max_length=12, choices=choices(State))
+    reason = models.CharField(max_length=400, blank=True)
+
+    class Meta:
+        ordering = ["occurred_at", "recorded_at"]
+
+
+class Severity(models.TextChoices):
+    """Of a protocol deviation (ICH E3)."""
+
+    MINOR = "minor"
+    MAJOR = "major"
+
+
+@pghistory.track()
+class ProtocolDeviation(Happening):
+    """A departure from the protocol, documented and not corrected away."""
+
+    TRIAL_PATH = "trial"
+    SITE_PATH = "participant__site"
+
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="deviations")
+    participant = models.ForeignKey(
+        Participant, on_delete=models.PROTECT, related_name="deviations", null=True, blank=True
+    )
+    category = models.CharField(max_length=40)
+    severity = models.CharField(max_length=5, choices=Severity)
+    description = models.TextField()
+    corrective_action = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-occurred_at"]
+
+
+@pghistory.track()
+class Cohort(Happening):
+    """A frozen list of people to be randomized together; its manifest is hashed."""
+
+    SEE = Permission.SEE_TRIAL
+    TRIAL_PATH = "trial"
+    SITE_PATH = ""
+
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="cohorts")
+    manifest = models.JSONField(help_text="Study numbers in the order of drawing, with the evidence of each.")
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveIntegerField()
+    frozen_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+
+
+class Stratum(Clinical):
+    """A cursor: how many draws of this stratum have been taken. Its row lock keeps draws in order."""
+
+    SEE = Permission.VERIFY_ALLOCATIONS
+    TRIAL_PATH = "trial"
+    SITE_PATH = ""
+
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="strata")
+    label = models.CharField(max_length=200)
+    list_version = models.PositiveIntegerField(default=1)
+    drawn = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["trial", "label", "list_version"], name="a_stratum_once"),
+            models.CheckConstraint(
+                condition=Q(total__isnull=True) | Q(drawn__lte=F("total")), name="no_draw_past_the_end"
+            ),
+        ]
+
+
+class UploadedList(models.Model):
+    """An allocation list made elsewhere, sealed with the trial's key: no reader of the database can see it."""
+
+    stratum = models.OneToOneField(
+        Stratum, on_delete=models.PROTECT, primary_key=True, related_name="uploaded_list"
+    )
+    sealed = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+    length = models.PositiveIntegerField()
+
+
+class Arm(models.TextChoices):
+    """The arms have names, from the database to the report."""
+
+    SCREENING = "screening"
+    CONTROL = "control"
+
+
+@pghistory.track()
+class Allocation(Happening):
+    """One draw, with everything needed to replay it; never updated, never deleted."""
+
+    SEE = Permission.SEE_ARM
+
+    participant = models.OneToOneField(Participant, on_delete=models.PROTECT, related_name="allocation")
+    stratum = models.ForeignKey(Stratum, on_delete=models.PROTECT, related_name="allocations")
+    sequence = models.PositiveIntegerField()
+    arm = models.CharField(max_length=9, choices=Arm)
+    randomized_on = models.DateField(help_text="The site's local date.")
+    cohort = models.ForeignKey(
+        Cohort, on_delete=models.PROTECT, related_name="allocations", null=True, blank=True
+    )
+    engine_version = models.CharField(max_length=20)
+    strata_values = models.JSONField(default=dict, blank=True, help_text="The strata as used.")
+    evidence = models.JSONField(default=dict, blank=True, help_text="What made the participant high risk.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["stratum", "sequence"], name="a_slot_is_used_once"),
+            models.UniqueConstraint(fields=["id", "arm"], name="allocation_arm_key"),
+            models.CheckConstraint(condition=Q(sequence__gte=1), name="slots_count_from_one"),
+            one_of("arm", Arm, "arm_known"),
+        ]

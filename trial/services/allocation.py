@@ -1,0 +1,220 @@
+"""Freezing a cohort, drawing in order under a lock, and answering twice with the first answer."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple
+
+from django.db import transaction
+
+from trial import allocation_log, audit, clock
+from trial.ages import age_bounds
+from trial.crypto import open_with, seal_for
+from trial.keys import trial_key
+from trial.models import Allocation, Cohort, Participant, ProtocolVersion, StateChange, Stratum, Trial, TrialKind, UploadedList, User
+from trial.protocol import Protocol
+from trial.randomization import ENGINE_VERSION, Method, draw, stream_label
+from trial.services.conduct import consent_missing_before_randomization
+from trial.services.trials import Refused
+from trial.states import Event, State, TrialState, next_state
+
+BATCH = 1000
+
+
+class Candidate(NamedTuple):
+    """A participant to be randomized, with the plain values that made them high risk."""
+
+    participant: Participant
+    evidence: dict[str, Any]
+
+
+def freeze_cohort(trial: Trial, *, candidates: Sequence[Candidate], by: User, occurred_at: datetime | None = None) -> Cohort:
+    """Freeze the list of people to be randomized together, with a hash over list and evidence."""
+    manifest = [
+        {"study_number": c.participant.study_number, "evidence": c.evidence}
+        for c in sorted(candidates, key=lambda c: c.participant.study_number)
+    ]
+    if not manifest:
+        raise Refused("Nobody is eligible and at high risk yet: there is no cohort to freeze.")
+    with audit.context(by=by, why=f"A cohort of {len(manifest)} is frozen"):
+        return Cohort.objects.create(
+            trial=trial,
+            manifest=manifest,
+            sha256=manifest_sha256(manifest),
+            size=len(manifest),
+            frozen_by=by,
+            occurred_at=occurred_at or clock.now(trial),
+            protocol_version=trial.protocol_version,
+        )
+
+
+def manifest_sha256(manifest: list) -> str:
+    """Hash a cohort's manifest (canonical JSON)."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def randomize_cohort(cohort: Cohort, *, by: User, occurred_at: datetime | None = None) -> list[Allocation]:
+    """Randomize a frozen cohort in one transaction, in the order of its manifest; twice is once."""
+    if manifest_sha256(cohort.manifest) != cohort.sha256:
+        raise Refused("The cohort's manifest does not match its hash. Nothing was drawn; tell the data manager.")
+    by_number = Participant.objects.in_bulk([m["study_number"] for m in cohort.manifest], field_name="study_number")
+    candidates = [Candidate(by_number[m["study_number"]], m["evidence"]) for m in cohort.manifest]
+    return _randomize(cohort.trial, candidates, by, occurred_at, cohort)
+
+
+def randomize(candidate: Candidate, *, by: User, occurred_at: datetime | None = None) -> Allocation:
+    """Randomize one participant; a second request returns the first allocation and draws nothing."""
+    return _randomize(candidate.participant.trial, [candidate], by, occurred_at, None)[0]
+
+
+def _randomize(
+    trial: Trial, candidates: Sequence[Candidate], by: User, occurred_at: datetime | None, cohort: Cohort | None
+) -> list[Allocation]:
+    if occurred_at and trial.kind == TrialKind.LIVE:
+        raise Refused("A live trial randomizes now; a draw is never dated back.")
+    allocation_log.check(trial)
+    key = trial_key(trial)
+    with audit.context(by=by, why="Randomization"):
+        people = _locked(candidates)
+        known = {a.participant_id: a for a in Allocation.objects.filter(participant__in=people)}
+        fresh = [c._replace(participant=people[c.participant.pk]) for c in candidates if c.participant.pk not in known]
+        made = _draw(trial, key, fresh, by, occurred_at or clock.now(trial), cohort) if fresh else []
+        # Before the answer leaves, and only if the database kept it.
+        transaction.on_commit(partial(allocation_log.append, trial, made))
+    known |= {a.participant_id: a for a in made}
+    return [known[c.participant.pk] for c in candidates]
+
+
+def _locked(candidates: Sequence[Candidate]) -> dict:
+    rows = Participant.objects.select_for_update(of=("self",)).select_related("site")
+    rows = rows.filter(pk__in=[c.participant.pk for c in candidates]).order_by("pk")  # one order: no deadlock
+    return {p.pk: p for p in rows}
+
+
+def _draw(
+    trial: Trial, key: bytes, fresh: list[Candidate], by: User, at: datetime, cohort: Cohort | None
+) -> list[Allocation]:
+    version = _version_in_force(trial)
+    protocol = version.protocol
+    for candidate in fresh:
+        _check(candidate.participant, protocol)
+    groups: dict[str, list[tuple[Candidate, dict]]] = defaultdict(list)
+    for candidate in fresh:
+        values = strata_values(candidate.participant, protocol)
+        groups[protocol.allocation.stratum_label(values)].append((candidate, values))
+    made = []
+    for label in sorted(groups):
+        whole = cohort and protocol.allocation.method == Method.RANDOM_ALLOCATION_RULE
+        stratum = _locked_stratum(trial, label, total=len(groups[label]) if whole else None)
+        made += _take(stratum, key, protocol, groups[label], version, at, cohort)
+    _write(made, by)
+    return made
+
+
+def _version_in_force(trial: Trial) -> ProtocolVersion:
+    trial = Trial.objects.get(pk=trial.pk)
+    if trial.state != TrialState.ACTIVE:
+        raise Refused(f"Trial {trial.code} is {trial.state}: nobody is randomized. Nothing was drawn.")
+    return trial.protocol_version
+
+
+def _check(participant: Participant, protocol: Protocol) -> None:
+    next_state(State(participant.state), Event.RANDOMIZE)
+    if consent_missing_before_randomization(participant, protocol):
+        raise Refused(f"{participant} has not consented, and the protocol asks for consent first. Nothing was drawn.")
+
+
+def strata_values(participant: Participant, protocol: Protocol) -> dict[str, str | None]:
+    """Return a participant's strata as they are used now."""
+    all_values = {
+        "site": str(participant.site.number),
+        "sex": participant.sex,
+        "age_group": _age_group(participant, protocol),
+    }
+    return {str(f): all_values[f] for f in protocol.allocation.strata}
+
+
+def _age_group(participant: Participant, protocol: Protocol) -> str | None:
+    """Return the age group, where all that is known of the birth date leads to one."""
+    if not (participant.birth_earliest and participant.birth_latest):
+        return None
+    ages = age_bounds((participant.birth_earliest, participant.birth_latest), protocol.index_date)
+    groups = {protocol.age_group(age) for age in ages}
+    return groups.pop() if len(groups) == 1 else None
+
+
+def _locked_stratum(trial: Trial, label: str, total: int | None) -> Stratum:
+    Stratum.objects.get_or_create(trial=trial, label=label, list_version=1, defaults={"total": total})
+    # Everybody who draws from this stratum waits here, so slots are used in order and none twice.
+    return Stratum.objects.select_for_update().get(trial=trial, label=label, list_version=1)
+
+
+def _take(stratum, key, protocol, group, version, at, cohort) -> list[Allocation]:  # type: ignore[no-untyped-def]
+    rule = protocol.allocation.rule(stratum.total)
+    label = stream_label(stratum.trial.code, stratum.list_version, stratum.label)
+    uploaded = _open_list(stratum, key) if rule.method == Method.UPLOADED_LIST else None
+    made = []
+    for index, (candidate, values) in enumerate(group, stratum.drawn + 1):
+        drawn = draw(rule, key=key, label=label, index=index, uploaded=uploaded)
+        made.append(
+            Allocation(
+                participant=candidate.participant,
+                stratum=stratum,
+                sequence=drawn.index,
+                arm=drawn.arm,
+                randomized_on=candidate.participant.site.local(at).date(),
+                occurred_at=at,
+                protocol_version=version,
+                cohort=cohort,
+                engine_version=ENGINE_VERSION,
+                strata_values=values,
+                evidence=candidate.evidence,
+            )
+        )
+    stratum.drawn += len(group)
+    return made
+
+
+def _write(made: list[Allocation], by: User) -> None:
+    Allocation.objects.bulk_create(made, batch_size=BATCH)
+    Stratum.objects.bulk_update({a.stratum_id: a.stratum for a in made}.values(), ["drawn"])
+    StateChange.objects.bulk_create(
+        [
+            StateChange(
+                participant=a.participant,
+                event=Event.RANDOMIZE,
+                from_state=a.participant.state,
+                to_state=State.RANDOMIZED,
+                occurred_at=a.occurred_at,
+                protocol_version=a.protocol_version,
+            )
+            for a in made
+        ],
+        batch_size=BATCH,
+    )
+    Participant.objects.filter(pk__in=[a.participant_id for a in made]).update(state=State.RANDOMIZED)
+
+
+def upload_list(trial: Trial, *, arms: Sequence[str], by: User, label: str = "all") -> UploadedList:
+    """Seal a list made elsewhere with the trial's key; the database keeps ciphertext and its hash alone."""
+    protocol = trial.protocol
+    if protocol.allocation.method != Method.UPLOADED_LIST:
+        raise Refused("This trial draws from its own list. A trial has a list or a method, never both.")
+    if unknown := set(arms) - {name for name, _ in protocol.allocation.arms}:
+        raise Refused(f"The list names {', '.join(sorted(unknown))}, which is no arm of this trial.")
+    text = "\n".join(arms)
+    with audit.context(by=by, why=f"An allocation list of {len(arms)} is uploaded"):
+        stratum = Stratum.objects.create(trial=trial, label=label, total=len(arms))
+        return UploadedList.objects.create(
+            stratum=stratum,
+            sealed=seal_for(trial_key(trial), text, f"allocation-list:{stratum.pk}"),
+            sha256=hashlib.sha256(text.encode()).hexdigest(),
+            length=len(arms),
+        )
+
+
+def _open_list(stratum: Stratum, key: bytes) -> list[str]:
+    return open_with(key, stratum.uploaded_list.sealed, f"allocation-list:{stratum.pk}").split("\n")

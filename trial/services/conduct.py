@@ -1,0 +1,160 @@
+"""What happens to a participant between registration and the end: judged, consented, withdrawn, died, deviated."""
+
+from datetime import datetime
+
+from trial import audit, clock
+from trial.eligibility import Eligibility, Facts, assess
+from trial.models import Consent, ConsentKind, EligibilityAssessment, Participant, ProtocolDeviation, StateChange, Trial, User
+from trial.partial_dates import PartialDate
+from trial.protocol import Protocol
+from trial.protocol_parts import ConsentPolicy
+from trial.services.trials import Refused
+from trial.states import Event, State, TransitionRefused, next_state
+
+# Once somebody is allocated, an assessment no longer moves them: errors are documented, not undone (Yelland 2015).
+SETTLED = (State.RANDOMIZED, State.WITHDRAWN, State.DIED)
+
+
+def change_state(
+    participant: Participant, *, event: Event, by: User | None, why: str, occurred_at: datetime | None = None
+) -> Participant:
+    """Move a participant, with the state change on record; raise TransitionRefused where none leads on."""
+    with audit.context(by=by, why=why):
+        participant = _locked(participant)
+        to_state = next_state(State(participant.state), event)
+        if to_state != participant.state:
+            StateChange.objects.create(
+                participant=participant,
+                event=event,
+                from_state=participant.state,
+                to_state=to_state,
+                reason=why[:400],
+                **stamp(participant.trial, occurred_at),
+            )
+            participant.state = to_state
+            participant.save(update_fields=["state"])
+    return participant
+
+
+def assess_participant(participant: Participant, *, facts: Facts, by: User | None) -> Eligibility:
+    """Judge a participant by the protocol in force; write the judgment only when it says something new."""
+    with audit.context(by=by, why="Eligibility is assessed"):
+        participant = _locked(participant)
+        verdict = assess(participant.trial.protocol, facts)
+        if participant.state in SETTLED:
+            return verdict
+        reasons = [{"code": str(r.code), "sentence": r.sentence} for r in verdict.reasons]
+        last = participant.assessments.order_by("-occurred_at", "-recorded_at").first()
+        if last is None or (last.eligible, last.reasons) != (verdict.eligible, reasons):
+            EligibilityAssessment.objects.create(
+                participant=participant,
+                eligible=verdict.eligible,
+                reasons=reasons,
+                facts=facts.to_dict(),
+                **stamp(participant.trial, None),
+            )
+        event = Event.FIND_ELIGIBLE if verdict.eligible else Event.FIND_NOT_ELIGIBLE
+        change_state(participant, event=event, by=by, why="Eligibility is assessed")
+    return verdict
+
+
+def record_consent(
+    participant: Participant, *, form_version: str, scope: str, by: User, occurred_at: datetime | None = None
+) -> Consent:
+    """Record that a participant consented, to what, on which form, before whom."""
+    with audit.context(by=by, why="Consent is recorded"):
+        return Consent.objects.create(
+            participant=participant,
+            kind=ConsentKind.CONSENT,
+            form_version=form_version,
+            scope=scope,
+            obtained_by=by,
+            **stamp(participant.trial, occurred_at),
+        )
+
+
+def record_objection(participant: Participant, *, by: User, occurred_at: datetime | None = None) -> Consent:
+    """Record that a participant objects: from now on nobody calls."""
+    with audit.context(by=by, why="An objection is recorded"):
+        participant = _locked(participant)
+        participant.do_not_call = True
+        participant.save(update_fields=["do_not_call"])
+        return Consent.objects.create(
+            participant=participant, kind=ConsentKind.OBJECTION, scope="calls", **stamp(participant.trial, occurred_at)
+        )
+
+
+def has_consent_for_dxa(participant: Participant) -> bool:
+    """Tell whether the last word of the participant is a consent."""
+    said = participant.consents.exclude(kind=ConsentKind.WAIVER).order_by("-occurred_at", "-recorded_at").first()
+    return said is not None and said.kind == ConsentKind.CONSENT
+
+
+def consent_missing_before_randomization(participant: Participant, protocol: Protocol) -> bool:
+    """Tell whether the protocol asks for consent first and there is none."""
+    asked_first = protocol.consent.policy == ConsentPolicy.BEFORE_RANDOMIZATION
+    return asked_first and not has_consent_for_dxa(participant)
+
+
+def withdraw(participant: Participant, *, reason: str, by: User, occurred_at: datetime | None = None) -> Participant:
+    """Withdraw a participant: calls and scoring stop at once, what was recorded stays and is analyzed."""
+    if not reason.strip():
+        raise Refused("Write why the participant withdraws, in their own words if you can.")
+    with audit.context(by=by, why=reason):
+        participant = change_state(participant, event=Event.WITHDRAW, by=by, why=reason, occurred_at=occurred_at)
+        participant.do_not_call = True
+        participant.save(update_fields=["do_not_call"])
+    return participant
+
+
+def record_death(participant: Participant, *, died_on: PartialDate, by: User | None) -> Participant:
+    """Record a death; a later date corrects an earlier one."""
+    if died_on.earliest > clock.today(participant.site):
+        raise Refused(f"The date of death, {died_on}, lies in the future. Correct it.")
+    with audit.context(by=by, why="A death is recorded"):
+        try:
+            participant = change_state(participant, event=Event.DIE, by=by, why=f"Died {died_on}")
+        except TransitionRefused:
+            participant = _locked(participant)  # known to have died: the date may still be made exact
+        participant.died_on = str(died_on)
+        participant.save(update_fields=["died_on"])
+    return participant
+
+
+def record_deviation(
+    trial: Trial,
+    *,
+    category: str,
+    severity: str,
+    description: str,
+    by: User | None,
+    participant: Participant | None = None,
+    corrective_action: str = "",
+    occurred_at: datetime | None = None,
+) -> ProtocolDeviation:
+    """Record a departure from the protocol."""
+    if not description.strip():
+        raise Refused("Describe what happened and how it differs from the protocol.")
+    with audit.context(by=by, why="A protocol deviation is recorded"):
+        return ProtocolDeviation.objects.create(
+            trial=trial,
+            participant=participant,
+            category=category,
+            severity=severity,
+            description=description,
+            corrective_action=corrective_action,
+            **stamp(trial, occurred_at),
+        )
+
+
+def _locked(participant: Participant) -> Participant:
+    rows = Participant.objects.select_for_update(of=("self",)).select_related("trial", "site")
+    return rows.get(pk=participant.pk)
+
+
+def stamp(trial: Trial, occurred_at: datetime | None) -> dict:
+    """Return when something happened, refused if in the future, and the protocol version in force."""
+    now = clock.now(trial)
+    if occurred_at and occurred_at > now:
+        raise Refused(f"{occurred_at:%Y-%m-%d %H:%M} UTC lies in the future. Correct the date.")
+    return {"occurred_at": occurred_at or now, "protocol_version": trial.protocol_version}

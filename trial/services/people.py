@@ -1,0 +1,200 @@
+"""Registering people, reading who they are, erasing who they were."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db.models import F
+
+from trial import audit, clock
+from trial.crypto import Unreadable, decrypt, encrypt, identity_hash, new_wrapped_key
+from trial.models import Baseline, Participant, Person, PersonKey, Site, Trial, User
+from trial.partial_dates import PartialDate
+from trial.study_numbers import study_number
+
+access_log = logging.getLogger("screentrial.access")
+
+BATCH = 2000
+
+
+@dataclass(frozen=True)
+class NewPerson:
+    """What is needed to register a person: who they are to the hospital, and what is known of them."""
+
+    issuer: str
+    number: str
+    sex: str | None = None
+    birth_date: PartialDate | None = None
+    birth_bounds: tuple[date, date] | None = None
+    name: str = ""
+    phone: str = ""
+
+    @property
+    def bounds(self) -> tuple[date | None, date | None]:
+        """Return the earliest and latest possible day of birth."""
+        if self.birth_date:
+            return self.birth_date.earliest, self.birth_date.latest
+        return self.birth_bounds or (None, None)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a participant is; for the eyes of named roles only."""
+
+    issuer: str
+    number: str
+    name: str
+    phone: str
+
+
+def find_person(issuer: str, number: str) -> Person | None:
+    """Find a person by issuer and hospital number, never by name."""
+    return Person.objects.filter(identity_hash=identity_hash(issuer, number)).first()
+
+
+def ensure_person(new: NewPerson, *, by: User | None) -> Person:
+    """Return the person with this issuer and number, with a key of their own, made if need be."""
+    return _ensure_persons([new], by)[identity_hash(new.issuer, new.number)]
+
+
+def register(site: Site, *, new: NewPerson, by: User | None, registered_at: datetime | None = None) -> Participant:
+    """Register one person in the site's trial; registering twice returns the first registration."""
+    return register_all(site, people=[new], by=by, registered_at=registered_at)[0]
+
+
+def register_all(
+    site: Site, *, people: Sequence[NewPerson], by: User | None, registered_at: datetime | None = None
+) -> list[Participant]:
+    """Register people in the site's trial, in order; whoever is registered already is returned as they are."""
+    with audit.context(by=by, why="People are registered"):
+        # The lock serializes registration at a site, so that study numbers have no gaps and nobody is in twice.
+        site = Site.objects.select_for_update().select_related("trial").get(pk=site.pk)
+        persons = _ensure_persons(people, by)
+        hashes = [identity_hash(new.issuer, new.number) for new in people]
+        known = {p.person_id: p for p in Participant.objects.filter(trial=site.trial, person__in=persons.values())}
+        fresh = {persons[h].pk: new for h, new in zip(hashes, people, strict=True) if persons[h].pk not in known}
+        created = _participants(site, fresh, registered_at or clock.now(site.trial))
+        Participant.objects.bulk_create(created, batch_size=BATCH)
+        Baseline.objects.bulk_create([Baseline(participant=p) for p in created], batch_size=BATCH)
+        if created:
+            Site.objects.filter(pk=site.pk).update(enrolled=F("enrolled") + len(created))
+        known |= {p.person_id: p for p in created}
+        return [known[persons[h].pk] for h in hashes]
+
+
+def _participants(site: Site, fresh: dict, registered_at: datetime) -> list[Participant]:
+    return [
+        Participant(
+            trial=site.trial,
+            site=site,
+            person_id=person_id,
+            study_number=study_number(site.trial.code, site.number, site.enrolled + place),
+            sex=new.sex,
+            birth_date=str(new.birth_date or ""),
+            birth_earliest=new.bounds[0],
+            birth_latest=new.bounds[1],
+            registered_at=registered_at,
+        )
+        for place, (person_id, new) in enumerate(fresh.items(), 1)
+    ]
+
+
+def _ensure_persons(people: Sequence[NewPerson], by: User | None) -> dict[bytes, Person]:
+    by_hash = {identity_hash(new.issuer, new.number): new for new in people}
+    with audit.context(by=by, why="People become known"):
+        known = _persons(by_hash)
+        fresh = {h: new for h, new in by_hash.items() if h not in known}
+        keys = {h: new_wrapped_key() for h in fresh}
+        made = [_sealed(Person(identity_hash=h), keys[h], new) for h, new in fresh.items()]
+        # Two films of a new person may arrive at once: the first row stands, and the second reads it.
+        Person.objects.bulk_create(made, batch_size=BATCH, ignore_conflicts=True)
+        stored = _persons(fresh)
+        mine = {p.pk for p in made}
+        PersonKey.objects.bulk_create(
+            [PersonKey(person=p, wrapped=keys[h]) for h, p in stored.items() if p.pk in mine], batch_size=BATCH
+        )
+    return known | stored
+
+
+def _persons(hashes: dict[bytes, NewPerson]) -> dict[bytes, Person]:
+    return {bytes(p.identity_hash): p for p in Person.objects.filter(identity_hash__in=list(hashes))}
+
+
+def _sealed(person: Person, key: bytes, new: NewPerson) -> Person:
+    person.number_sealed = encrypt(key, f"{new.issuer}\x1f{new.number}", "number")
+    person.name_sealed = encrypt(key, new.name, "name") if new.name else None
+    person.phone_sealed = encrypt(key, new.phone, "phone") if new.phone else None
+    return person
+
+
+def update_identity(participant: Participant, *, by: User | None, why: str, name: str = "", phone: str = "") -> None:
+    """Write a name or telephone number that was missing or wrong; an empty one changes nothing."""
+    key = PersonKey.objects.get(person=participant.person_id).wrapped
+    sealed = {f"{field}_sealed": encrypt(key, value, field) for field, value in (("name", name), ("phone", phone)) if value}
+    if sealed:
+        with audit.context(by=by, why=why):
+            Person.objects.filter(pk=participant.person_id).update(**sealed)
+
+
+def reveal(participant: Participant, *, by: User) -> Identity:
+    """Decrypt who a participant is, and log that `by` looked."""
+    access_log.info("identity of %s seen by user %s", participant.study_number, by.pk)
+    return reveal_all([participant], by=None)[participant.pk]
+
+
+def reveal_all(participants: Sequence[Participant], *, by: User | None) -> dict:
+    """Decrypt who these participants are, by participant key; an erased identity reads as 'erased'."""
+    if by:
+        access_log.info("identities of %d participants seen by user %s", len(participants), by.pk)
+    keys = {k.person_id: k.wrapped for k in PersonKey.objects.filter(person__in=[p.person_id for p in participants])}
+    persons = Person.objects.in_bulk([p.person_id for p in participants])
+    return {p.pk: _identity(persons[p.person_id], keys.get(p.person_id)) for p in participants}
+
+
+def _identity(person: Person, key: bytes | None) -> Identity:
+    if key is None:
+        return Identity("", "erased", "erased", "")
+    try:
+        issuer, _, number = decrypt(key, person.number_sealed, "number").partition("\x1f") if person.number_sealed else ("", "", "")
+        name = decrypt(key, person.name_sealed, "name") if person.name_sealed else ""
+        phone = decrypt(key, person.phone_sealed, "phone") if person.phone_sealed else ""
+    except Unreadable:
+        return Identity("", "unreadable", "unreadable", "")
+    return Identity(issuer, number, name, phone)
+
+
+def erase_identity(participant: Participant, *, by: User, why: str) -> None:
+    """Destroy the person's key: name, telephone and number become unreadable, in old audit rows too."""
+    with audit.context(by=by, why=why):
+        PersonKey.objects.filter(person=participant.person_id).delete()
+        participant.do_not_call = True
+        participant.save(update_fields=["do_not_call"])
+
+
+def correct_person(
+    participant: Participant, *, by: User | None, why: str, sex: str | None = None, birth_date: PartialDate | None = None
+) -> Participant:
+    """Correct sex or birth date; what an allocation used stays as it was used."""
+    with audit.context(by=by, why=why):
+        participant = Participant.objects.select_for_update().get(pk=participant.pk)
+        participant.sex = sex or participant.sex
+        if birth_date:
+            participant.birth_date = str(birth_date)
+            participant.birth_earliest, participant.birth_latest = birth_date.earliest, birth_date.latest
+        participant.save()
+    return participant
+
+
+def record_baseline(participant: Participant, *, by: User | None, why: str, values: dict) -> Baseline:
+    """Write baseline variables by name; unnamed ones stay."""
+    with audit.context(by=by, why=why):
+        Baseline.objects.filter(participant=participant).update(**values)
+    return Baseline.objects.get(participant=participant)
+
+
+def participants_by_number(trial: Trial, issuer_numbers: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Participant]:
+    """Find the trial's participants by (issuer, hospital number)."""
+    hashes = {identity_hash(issuer, number): (issuer, number) for issuer, number in issuer_numbers}
+    found = Participant.objects.filter(trial=trial, person__identity_hash__in=list(hashes)).select_related("person", "site")
+    return {hashes[bytes(p.person.identity_hash)]: p for p in found}

@@ -1,0 +1,116 @@
+"""Trials, sites, protocol versions, accounts: what must stand before the first film arrives."""
+
+from datetime import datetime
+
+from django.utils import timezone
+
+from trial import audit
+from trial.keys import ensure_key
+from trial.models import Membership, ProtocolVersion, Site, Trial, TrialKind, User
+from trial.protocol import Protocol
+from trial.roles import Permission, Role, conflicts
+from trial.states import ProtocolEvent, ProtocolState, TrialEvent, TrialState, next_protocol_state, next_trial_state
+
+
+class Refused(Exception):
+    """An act the rules don't allow; the message says what to do instead."""
+
+
+def require(user: User, permission: Permission, trial: Trial, site: Site | None = None) -> None:
+    """Raise Refused unless `user` holds `permission` in the trial (and at the site)."""
+    for grant in Membership.objects.granting(user, permission).filter(trial=trial):
+        if grant.site_id is None or site is None or grant.site_id == site.pk:
+            return
+    raise Refused(f"Your roles in trial {trial.code} don't include: {permission.words}. Ask the coordinator.")
+
+
+def create_trial(
+    code: str, *, title: str, by: User | None, kind: str = TrialKind.LIVE, clock_offset_days: int = 0
+) -> Trial:
+    """Create a draft trial with a sealed key of its own."""
+    with audit.context(by=by, why=f"Trial {code} is set up"):
+        return Trial.objects.create(
+            code=code, title=title, kind=kind, clock_offset_days=clock_offset_days, key_fingerprint=ensure_key(code)
+        )
+
+
+def add_site(trial: Trial, *, number: int, name: str, time_zone: str, by: User | None) -> Site:
+    """Add a site to a trial."""
+    with audit.context(by=by, why=f"Site {number} joins"):
+        site = Site(trial=trial, number=number, name=name, time_zone=time_zone)
+        site.full_clean()
+        site.save()
+        return site
+
+
+def draft_protocol(trial: Trial, *, protocol: Protocol, by: User) -> ProtocolVersion:
+    """Write a new draft version of the trial's protocol."""
+    with audit.context(by=by, why="A protocol version is drafted"):
+        last = trial.versions.order_by("-number").first()
+        return ProtocolVersion.objects.create(
+            trial=trial,
+            number=last.number + 1 if last else 1,
+            definition=protocol.to_dict(),
+            sha256=protocol.sha256(),
+            drafted_by=by,
+        )
+
+
+def approve_protocol(version: ProtocolVersion, *, by: User) -> ProtocolVersion:
+    """Approve a draft; a second person must do it, and the definition is frozen from here on."""
+    require(by, Permission.APPROVE_PROTOCOL, version.trial)
+    if by.pk == version.drafted_by_id:
+        raise Refused("You wrote this version. A second person must approve it.")
+    with audit.context(by=by, why=f"Protocol version {version.number} is approved"):
+        version = ProtocolVersion.objects.select_for_update().get(pk=version.pk)
+        version.state = next_protocol_state(ProtocolState(version.state), ProtocolEvent.APPROVE)
+        version.approved_by, version.approved_at = by, timezone.now()
+        version.save()
+    return version
+
+
+def activate(version: ProtocolVersion, *, by: User) -> Trial:
+    """Put an approved version in force and, the first time, open the trial."""
+    require(by, Permission.RUN_TRIAL, version.trial)
+    with audit.context(by=by, why=f"Protocol version {version.number} takes effect"):
+        trial = Trial.objects.select_for_update().get(pk=version.trial_id)
+        version = ProtocolVersion.objects.select_for_update().get(pk=version.pk)
+        for old in trial.versions.filter(state=ProtocolState.ACTIVE):
+            old.state = next_protocol_state(ProtocolState(old.state), ProtocolEvent.SUPERSEDE)
+            old.save()
+        version.state = next_protocol_state(ProtocolState(version.state), ProtocolEvent.ACTIVATE)
+        version.activated_at = timezone.now()
+        version.save()
+        if trial.state == TrialState.DRAFT:
+            move_trial(trial, event=TrialEvent.ACTIVATE, by=by)
+    return trial
+
+
+def move_trial(trial: Trial, *, event: TrialEvent, by: User) -> Trial:
+    """Move a trial along its life: activate, pause, resume, close, lock."""
+    require(by, Permission.RUN_TRIAL, trial)
+    with audit.context(by=by, why=f"Trial: {event.value}"):
+        trial = Trial.objects.select_for_update().get(pk=trial.pk)
+        trial.state = next_trial_state(TrialState(trial.state), event)
+        trial.save()
+    return trial
+
+
+def create_account(username: str, *, password: str, name: str, by: User | None) -> User:
+    """Create an account without any role."""
+    with audit.context(by=by, why="An account is created"):
+        user = User(username=username, first_name=name)
+        user.set_password(password)
+        user.save()
+        return user
+
+
+def give_role(
+    user: User, *, role: Role, trial: Trial | None, by: User | None, site: Site | None = None, until: datetime | None = None
+) -> Membership:
+    """Give a user a role; refuse one that would end their blindness."""
+    with audit.context(by=by, why=f"{user.username} becomes {role.words}"):
+        held = [Role(r) for r in Membership.objects.active(user).filter(trial=trial).values_list("role", flat=True)]
+        if against := conflicts([*held, role]):
+            raise Refused(" ".join(against))
+        return Membership.objects.create(user=user, role=role, trial=trial, site=site, until=until)
