@@ -263,7 +263,11 @@ class _Lists:
             while len(self._lists) > CACHED_LISTS:
                 self._lists.popitem(last=False)
             arms, rest = self._lists[name]
-            arms.extend(islice(rest, max(0, index - len(arms))))
+            try:
+                arms.extend(islice(rest, max(0, index - len(arms))))
+            except BaseException:
+                del self._lists[name]  # an interrupted generator would look like an exhausted list
+                raise
             return arms
 
 

@@ -300,6 +300,17 @@ def test_a_thousand_draws_in_order_do_not_start_over(monkeypatch):
     assert words < 1400
 
 
+def test_an_interrupted_draw_is_not_taken_for_an_exhausted_list(monkeypatch):
+    def interrupted(self):
+        raise TimeoutError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(KeyedStream, "word", interrupted)
+        with pytest.raises(TimeoutError):
+            draw(BLOCKS, key=KEY, label="interrupted", index=3)
+    assert draw(BLOCKS, key=KEY, label="interrupted", index=3).arm == arms_of(BLOCKS, "interrupted", 3)[2]
+
+
 def test_the_key_is_never_shown_or_written_down():
     secret = b"a-key-nobody-may-read"
     stream = KeyedStream(secret, "t")
