@@ -1,0 +1,52 @@
+"""Films to train on, and lists of labels that cannot be used."""
+
+import numpy as np
+import pytest
+
+from screening.training_sets import BadLabels, labeled_films, phantom_films
+from tests.dicom import REAL_FILMS, chest_film, lateral_film, needs_real_films
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "a.dcm").write_bytes(chest_film())
+    (tmp_path / "lateral.dcm").write_bytes(lateral_film())
+    return tmp_path
+
+
+def listed(folder, text: str):
+    path = folder / "labels.csv"
+    path.write_text(text)
+    return labeled_films(folder, path)
+
+
+def test_films_are_read_and_resized_with_their_labels(folder):
+    films = listed(folder, "file,sex,osteoporosis\na.dcm,F,1\n")
+    assert films.images[0].shape == (295, 256) and films.positive.tolist() == [True]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file,label\na.dcm,1\n", "lacks the column osteoporosis"),
+        ("file,osteoporosis\n", "names no film"),
+        ("file,osteoporosis\na.dcm,yes\n", "Line 2: osteoporosis must be 0 or 1, not 'yes'"),
+        ("file,osteoporosis\na.dcm,1\nb.dcm,0\n", "Line 3: b.dcm cannot be used"),
+        ("file,osteoporosis\nlateral.dcm,0\n", "Line 2: lateral.dcm cannot be used: This is a lateral view"),
+    ],
+)
+def test_a_list_that_cannot_be_used_names_the_line(folder, text, message):
+    with pytest.raises(BadLabels, match=message):
+        listed(folder, text)
+
+
+def test_phantoms_come_at_the_size_of_training():
+    films = phantom_films(5, seed=1)
+    assert [image.shape for image in films.images] == [(256, 256)] * 5
+    assert films.positive.dtype == np.bool_
+
+
+@needs_real_films
+def test_the_real_films_come_with_ten_positives():
+    films = labeled_films(REAL_FILMS, REAL_FILMS / "labels.csv")
+    assert len(films.images) == 60 and films.positive.sum() == 10
