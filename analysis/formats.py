@@ -58,6 +58,11 @@ def p_equation(test: PValue, name: str = "p") -> str:
     return f"{name} {text}" if text.startswith("<") else f"{name} = {text}"
 
 
+def balance_p(test: PValue) -> str:
+    """Format the p of a baseline row, marked # if it is Fisher's."""
+    return p_value(test.p) + ("#" if test.method.startswith("Fisher") else "")
+
+
 def mean_sd(found: Mean, decimals: int = 1) -> str:
     """Format a mean with its standard deviation: 71.8 ± 11.5."""
     return f"{fixed(found.mean, decimals)} ± {fixed(found.sd, decimals)}"

@@ -13,6 +13,7 @@ from analysis.effects import Effect, SubgroupEffect
 from analysis.estimators import Estimate, NumberNeeded
 from analysis.formats import (
     UNDEFINED,
+    balance_p,
     events_of,
     fixed,
     interval,
@@ -23,7 +24,6 @@ from analysis.formats import (
     percentage_points,
     share,
 )
-from analysis.significance import PValue
 from analysis.subjects import ARM_CODES, ARMS
 
 SCREENING, CONTROL = (ARM_CODES[arm] for arm in ARMS)
@@ -179,7 +179,10 @@ def baseline_table(found: Sequence[CategoryByArm | QuantityByArm], totals: tuple
 
 def _category_rows(found: CategoryByArm, notes: Footnotes) -> Iterator[Row]:
     yield Row(
-        found.category.label, ("", "", _balance(found.test, notes)), heading=True, key=found.category.key
+        found.category.label,
+        ("", "", balance_p(found.test) + notes.mark(found.test.why)),
+        heading=True,
+        key=found.category.key,
     )
     for label, counts in found.levels:
         yield Row(label, (*(share(*counts[arm]) for arm in ARMS), ""), 1)
@@ -188,18 +191,17 @@ def _category_rows(found: CategoryByArm, notes: Footnotes) -> Iterator[Row]:
 
 def _quantity_rows(found: QuantityByArm, notes: Footnotes) -> Iterator[Row]:
     means = (mean_sd(found.means[arm]) for arm in ARMS)
-    yield Row(found.quantity.label, (*means, _balance(found.test, notes)), key=found.quantity.key)
+    yield Row(
+        found.quantity.label,
+        (*means, balance_p(found.test) + notes.mark(found.test.why)),
+        key=found.quantity.key,
+    )
     yield from _missing_row(found)
 
 
 def _missing_row(found: CategoryByArm | QuantityByArm) -> Iterator[Row]:
     if any(found.missing.values()):
         yield Row("Not recorded", (*(str(found.missing[arm]) for arm in ARMS), ""), 1)
-
-
-def _balance(test: PValue, notes: Footnotes) -> str:
-    mark = "#" if test.method.startswith("Fisher") else ""
-    return p_value(test.p) + mark + notes.mark(test.why)
 
 
 def uptake_table(found: Sequence[Uptake], steps: Sequence[str]) -> Table:
