@@ -106,7 +106,7 @@ BEGIN
     END IF;
     IF NEW.state <> OLD.state AND NOT EXISTS (
         SELECT 1 FROM trial_statechange c WHERE c.participant_id = NEW.id
-           AND c.from_state = OLD.state AND c.to_state = NEW.state AND c.recorded_at = transaction_timestamp()) THEN
+           AND c.from_state = OLD.state AND c.to_state = NEW.state AND c.recorded_at >= transaction_timestamp()) THEN
         RAISE EXCEPTION 'A change of state from % to % needs its state change on record.', OLD.state, NEW.state
             USING ERRCODE = 'check_violation';
     END IF;
