@@ -1,0 +1,45 @@
+"""The suite runs on a real PostgreSQL: the embedded one under var/test, or the one that DATABASE_URL names."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+# Tests never share databases, keys or films with a demonstration on the same machine.
+os.environ.setdefault("SCREENTRIAL_VAR", str(ROOT / "var" / "test"))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(settings, tmp_path: Path) -> None:
+    """Give every test its own keys, allocation logs and films."""
+    settings.TRIAL_KEY_DIR = tmp_path / "keys"
+    settings.ALLOCATION_LOG_DIR = tmp_path / "allocations"
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.STORAGES = settings.STORAGES | {
+        "default": settings.STORAGES["default"] | {"OPTIONS": {"location": str(tmp_path / "media")}}
+    }
+
+
+@pytest.fixture(autouse=True)
+def _fast_passwords(settings) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def world(db):
+    """A demonstration trial with one site and one person for each role."""
+    from tests.factories import make_world
+
+    return make_world()
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """The folder of shared material beside the project, where there is one."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("the folder ../shared is not on this machine")
+    yield folder

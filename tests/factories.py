@@ -1,0 +1,163 @@
+"""A small trial with its cast, built through the services that the pages call."""
+
+import hashlib
+import itertools
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.utils import timezone
+
+from screening.models import ModelVersion, Radiograph, Referral, Score
+from screening.services import cohort, scoring
+from screening.vocabulary import FilmState
+from trial import audit
+from trial.models import Allocation, Participant, Site, Trial, TrialKind, User
+from trial.partial_dates import PartialDate, parse
+from trial.protocol import Protocol, template
+from trial.roles import Role
+from trial.services import people, trials
+
+PASSWORD = "correct horse battery staple"
+_numbers = itertools.count(1)
+
+
+@dataclass
+class World:
+    """A trial, its site, its model and one user a role (plus a stranger without any)."""
+
+    trial: Trial
+    site: Site
+    model: ModelVersion
+    cast: dict[Role, User]
+    stranger: User
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> User:
+        """Return the user of a role by its name: world.coordinator."""
+        try:
+            return self.__dict__["cast"][Role(name)]
+        except (KeyError, ValueError):
+            raise AttributeError(name) from None
+
+
+def make_user(username: str) -> User:
+    """Make an account that signs in with PASSWORD."""
+    return trials.create_account(username, password=PASSWORD, name=username.replace("-", " ").title(), by=None)
+
+
+def pinned(protocol: Protocol, model: ModelVersion, threshold: str = "0.5") -> Protocol:
+    """Return the protocol fixed to a model."""
+    score = replace(
+        protocol.score, name=model.name, version=model.version, weights_sha256=model.sha256, threshold=Decimal(threshold)
+    )
+    return replace(protocol, score=score)
+
+
+def make_world(
+    code: str = "DEMO", *, kind: str = TrialKind.DEMONSTRATION, protocol: Protocol | None = None, active: bool = True
+) -> World:
+    """Make a trial from the OPSCAN template, on a calendar that stands thirty days after its index date."""
+    protocol = protocol or template("opscan")
+    offset = (timezone.now().date() - protocol.index_date).days - 30 if kind == TrialKind.DEMONSTRATION else 0
+    trial = trials.create_trial(code, title="A trial", kind=kind, clock_offset_days=offset, by=None)
+    site = trials.add_site(trial, number=1, name="First site", time_zone="Asia/Taipei", by=None)
+    cast = {}
+    for role in Role:
+        cast[role] = make_user(f"{code.lower()}-{role.value}")
+        trials.give_role(cast[role], role=role, trial=None if role is Role.SYSTEM_ADMINISTRATOR else trial, by=None)
+    world = World(trial, site, scoring.register_model(), cast, make_user(f"{code.lower()}-stranger"))
+    if active:
+        activate(world, protocol)
+    return world
+
+
+def activate(world: World, protocol: Protocol) -> None:
+    """Draft, approve and activate a protocol version by the people who may."""
+    version = trials.draft_protocol(world.trial, protocol=pinned(protocol, world.model), by=world.coordinator)
+    version = trials.approve_protocol(version, by=world.randomization_statistician)
+    world.trial = trials.activate(version, by=world.investigator)
+    world.site.refresh_from_db()
+
+
+def make_participant(
+    world: World, *, sex: str = "female", birth_date: str = "1950-06-15", name: str = "", phone: str = "", number: str = ""
+) -> Participant:
+    """Register somebody new."""
+    new = people.NewPerson(
+        issuer="TEST",
+        number=number or f"T{next(_numbers):06d}",
+        sex=sex,
+        birth_date=parse(birth_date),
+        name=name,
+        phone=phone,
+    )
+    return people.register(world.site, new=new, by=world.coordinator)
+
+
+def add_film(world: World, participant: Participant, *, mean: str = "0.9", on: date = date(2022, 5, 4)) -> Radiograph:
+    """Put a scored film on record without a file (for the film's own path see test_intake)."""
+    mark = f"film {next(_numbers)}"
+    digest = hashlib.sha256(mark.encode())
+    with audit.context(by=None, why="a test's film", how="test"):
+        film = Radiograph.objects.create(
+            trial=world.trial,
+            person=participant.person,
+            participant=participant,
+            state=FilmState.ELIGIBLE,
+            sop_instance_hash=digest.digest(),
+            study_hash=digest.digest(),
+            file_sha256=digest.hexdigest(),
+            pixel_sha256=digest.hexdigest(),
+            study_date=on,
+            view="PA",
+            modality="DX",
+            file="radiographs/none.dcm",
+            source="test",
+        )
+        version = world.trial.protocol_version
+        threshold = version.protocol.score.threshold
+        Score.objects.create(
+            radiograph=film,
+            model_version=world.model,
+            probabilities=[float(mean)] * 10,
+            mean=Decimal(mean),
+            threshold=threshold,
+            positive=Decimal(mean) >= threshold,
+            occurred_at=timezone.now(),
+            protocol_version=version,
+        )
+        film.state = FilmState.SCORED
+        film.save()
+    return film
+
+
+def high_risk(world: World, count: int = 1, **kwargs: Any) -> list[Participant]:
+    """Register people with one positive film each."""
+    made = [make_participant(world, **kwargs) for _ in range(count)]
+    for participant in made:
+        add_film(world, participant)
+    return made
+
+
+def randomized(world: World, count: int = 6) -> list[Allocation]:
+    """Freeze and randomize a cohort of `count` people, half and half."""
+    high_risk(world, count)
+    frozen = cohort.freeze_cohort(world.trial, by=world.coordinator)
+    return cohort.randomize_cohort(frozen, by=world.coordinator)
+
+
+def in_arm(allocations: list[Allocation], arm: str) -> Participant:
+    """Return the first participant of an arm."""
+    return next(a.participant for a in allocations if a.arm == arm)
+
+
+def referral_of(participant: Participant) -> Referral:
+    """Return the referral of a participant of the screening arm."""
+    return Referral.objects.get(allocation__participant=participant)
+
+
+def days_later(day: date, days: int) -> PartialDate:
+    """Return a whole date some days after another."""
+    return PartialDate.of(day + timedelta(days=days))

@@ -1,0 +1,139 @@
+"""Randomizing through the service: order, idempotence, refusals, and what the database itself forbids."""
+
+import pytest
+from django.db import DatabaseError, connection
+
+from screening.services import cohort
+from tests.factories import high_risk, in_arm, make_participant, randomized
+from trial import allocation_log, audit
+from trial.keys import KeyUnusable, key_path
+from trial.models import Allocation, Stratum
+from trial.services.trials import Refused
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def sql(statement: str, *values: object) -> None:
+    with audit.context(by=None, why="an attempt", how="test"), connection.cursor() as cursor:
+        cursor.execute(statement, values)
+
+
+def test_a_cohort_is_split_in_half_and_asked_twice_answers_the_same(world):
+    allocations = randomized(world, 10)
+
+    again = cohort.randomize_cohort(allocations[0].cohort, by=world.coordinator)
+
+    assert sorted(a.arm for a in allocations) == ["control"] * 5 + ["screening"] * 5
+    assert [a.pk for a in again] == [a.pk for a in allocations]
+    assert sorted(a.sequence for a in Allocation.objects.all()) == list(range(1, 11))
+
+
+def test_every_allocation_is_in_the_log_outside_the_database(world):
+    allocations = randomized(world, 4)
+
+    lines = allocation_log.log_path(world.trial).read_text().splitlines()
+
+    assert len(lines) == 4
+    assert all(any(str(a.pk) in line and a.arm in line for line in lines) for a in allocations)
+
+
+def test_a_database_older_than_the_log_allocates_nobody(world):
+    randomized(world, 4)
+    path = allocation_log.log_path(world.trial)
+    path.write_text(path.read_text() + '{"id": "lost in the restore"}\n')
+    late = high_risk(world)[0]
+
+    with pytest.raises(allocation_log.OnHold, match="on hold"):
+        cohort.randomize(late, by=world.coordinator)
+
+    assert not Allocation.objects.filter(participant=late).exists()
+
+
+def test_the_list_of_a_cohort_ends_with_the_cohort(world):
+    randomized(world, 4)
+    late = high_risk(world)[0]
+
+    with pytest.raises(Exception, match="nothing was drawn") as refused:
+        cohort.randomize(late, by=world.coordinator)
+
+    assert "screening" not in str(refused.value) and "control" not in str(refused.value)
+
+
+def test_without_its_key_a_trial_draws_nothing(world):
+    people = high_risk(world, 2)
+    key_path(world.trial.code).write_text("00" * 32)
+
+    with pytest.raises(KeyUnusable, match="not the one"):
+        cohort.randomize(people[0], by=world.coordinator)
+    key_path(world.trial.code).unlink()
+    with pytest.raises(KeyUnusable, match="missing"):
+        cohort.randomize(people[0], by=world.coordinator)
+
+    assert Allocation.objects.count() == 0
+
+
+def test_nobody_at_low_risk_or_unassessed_is_randomized(world):
+    nobody = make_participant(world)
+
+    with pytest.raises(Refused, match="No usable radiograph"):
+        cohort.randomize(nobody, by=world.coordinator)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE trial_allocation SET arm = 'control'",
+        "DELETE FROM trial_allocation",
+        "UPDATE trial_statechange SET reason = 'edited'",
+        "DELETE FROM trial_statechange",
+        "UPDATE trial_allocationevent SET arm = 'control'",
+        "DELETE FROM trial_allocationevent",
+        "TRUNCATE trial_allocation CASCADE",
+        "UPDATE trial_stratum SET drawn = 0",
+        "UPDATE trial_participant SET state = 'eligible'",
+        "DELETE FROM trial_participant",
+    ],
+)
+def test_sql_can_not_undo_an_allocation(world, statement):
+    randomized(world, 4)
+
+    with pytest.raises(DatabaseError):
+        sql(statement)
+
+    assert Allocation.objects.count() == 4
+    assert Stratum.objects.get().drawn == 4
+
+
+def test_sql_can_not_use_a_slot_twice_or_skip_one(world):
+    randomized(world, 4)
+    stratum, late = Stratum.objects.get(), high_risk(world)[0]
+    cohort.assess(late, by=world.coordinator)
+    row = Allocation.objects.first()
+
+    for sequence in (4, 6):
+        with pytest.raises(DatabaseError, match=r"next slot of this stratum is 5"):
+            sql(
+                "INSERT INTO trial_allocation (id, occurred_at, participant_id, stratum_id, sequence, arm, randomized_on,"
+                " engine_version, strata_values, evidence, protocol_version_id)"
+                " VALUES (gen_random_uuid(), now(), %s, %s, %s, 'screening', current_date, 'x', '{}', '{}', %s)",
+                late.pk, stratum.pk, sequence, row.protocol_version_id,
+            )  # fmt: skip
+
+
+def test_sql_can_not_open_a_referral_for_a_control_participant(world):
+    allocations = randomized(world, 4)
+    control = in_arm(allocations, "control").allocation
+
+    for arm in ("screening", "control"):
+        with pytest.raises(DatabaseError):
+            sql(
+                "INSERT INTO screening_referral (id, occurred_at, allocation_id, arm, state, window_ends_on, protocol_version_id)"
+                " SELECT gen_random_uuid(), now(), id, %s, 'open', randomized_on + 180, protocol_version_id"
+                " FROM trial_allocation WHERE id = %s",
+                arm, control.pk,
+            )  # fmt: skip
+
+
+def test_a_change_without_who_why_and_how_is_refused(world):
+    with pytest.raises(DatabaseError, match="audit context"), connection.cursor() as cursor:
+        cursor.execute("UPDATE trial_trial SET title = 'silently'")
