@@ -135,6 +135,8 @@ def clients(var: Path) -> Iterator[Clients]:
     clients = Clients(var)
     yield clients
     clients.leave()
+    for keeper in running(var, "config.embedded.keeper"):
+        os.kill(keeper, signal.SIGTERM)  # rather than wait for its grace
     wait_until(lambda: all_gone(var))
 
 
@@ -251,6 +253,7 @@ def test_two_folders_side_by_side_one_of_them_too_long_for_a_socket(var, clients
     finally:
         others.leave()
     wait_until(lambda: all_gone(far))
+    shutil.rmtree(short)
     assert answers(var)
 
 
