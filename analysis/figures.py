@@ -181,10 +181,10 @@ def _svg(figure: Figure, title: str, description: str) -> bytes:
     """Write a figure without date, background or style sheet, and with a title and a description."""
     out = io.BytesIO()
     figure.patch.set_visible(False)
-    FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None})
+    FigureCanvasSVG(figure).print_svg(out, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     svg = out.getvalue().decode("utf-8")
     svg = svg[svg.index(">", svg.index("<svg")) + 1 :]
-    svg = re.sub(r"<metadata>.*?</metadata>\s*|<style .*?</style>\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<style .*?</style>\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r' style="([^"]*)"', lambda found: _attributes(found[1]), svg)
     width, height = (72 * inches for inches in figure.get_size_inches())
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" role="img"'

@@ -63,16 +63,21 @@ def test_subgroups_carry_the_interaction():
     assert sum(text.startswith("p for interaction") for text in words(FIGURES["subgroups"]())) == 3
 
 
-def test_an_infinite_limit_is_an_arrow():
-    """The arrow is one mark more than the two (line and square) of a bounded estimate; the square is gone."""
-
-    def shapes(table):
+def test_an_infinite_limit_is_an_arrow_with_a_shaft():
+    def drawn(table):
         root = ElementTree.fromstring(forest([Line("x", odds_ratio(table))], title="t"))
-        return [u for u in root.iter(f"{SVG}use") if u.get("fill") == "#2f7fc1"]
+        (mark,) = [u for u in root.iter(f"{SVG}use") if u.get("fill") == "#2f7fc1"]
+        (line,) = [
+            p for p in root.iter(f"{SVG}path") if p.get("stroke") == "#2f7fc1" and "clip-path" in p.attrib
+        ]
+        ends = [float(x) for x in re.findall(r"[ML] ([\d.]+)", line.get("d"))]
+        return float(mark.get("x")), ends
 
-    (square,) = shapes(two_by_two(10, 50, 5, 50))
-    (arrow,) = shapes(two_by_two(10, 50, 0, 50))
-    assert float(arrow.get("x")) > float(square.get("x"))
+    square, (left, right) = drawn(two_by_two(10, 50, 5, 50))
+    assert left < square < right
+    arrow, (left, right) = drawn(two_by_two(315, 2456, 0, 2456))
+    assert arrow == pytest.approx(right)
+    assert right - left > 30
 
 
 def test_what_is_undefined_is_said_not_drawn():
