@@ -1,14 +1,13 @@
 """Frozen datasets and the reports made from them."""
 
-import pghistory
 from django.db import models
 from django.db.models.functions import Now
 
-from trial.models import Clinical, ProtocolVersion, Trial, User
+from trial.models import Clinical, ProtocolVersion, Trial, User, tracked
 from trial.roles import Permission
 
 
-@pghistory.track(exclude=["subjects"])
+@tracked(exclude=["subjects"])
 class Freeze(Clinical):
     """An immutable dataset: one row a registered person, its hash, and the code and protocol it came from."""
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import environ
 import pghistory
+import pgtrigger
 
 from config.secrets import secret
 
@@ -22,6 +23,9 @@ TRIAL_KEY_DIR = Path(env.str("SCREENTRIAL_TRIAL_KEYS", default=str(VAR / "keys")
 # Every allocation is appended here after commit; keep it on another disk than the database.
 ALLOCATION_LOG_DIR = Path(env.str("SCREENTRIAL_ALLOCATION_LOGS", default=str(VAR / "allocations")))
 
+# Written into every freeze: which code made these numbers.
+CODE_VERSION = env.str("SCREENTRIAL_VERSION", default="0.1.0")
+
 DEBUG = env.bool("DJANGO_DEBUG", default=False)
 ALLOWED_HOSTS = env.list("DJANGO_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("DJANGO_CSRF_TRUSTED_ORIGINS", default=[])
@@ -36,6 +40,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "django.forms",  # its widget templates, which TemplatesSetting looks for
     "pgtrigger",
     "pghistory",
     "axes",
@@ -108,11 +113,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PGHISTORY_CONTEXT_FIELD = pghistory.ContextJSONField()
 PGHISTORY_CONTEXT_ID_FIELD = pghistory.ContextUUIDField()
 PGHISTORY_CREATED_AT_FUNCTION = "clock_timestamp()"
-PGHISTORY_DEFAULT_TRACKERS = (
-    pghistory.InsertEvent(),
-    pghistory.UpdateEvent(),
-    pghistory.DeleteEvent(),
-)
+PGHISTORY_LEVEL = pgtrigger.Statement  # one audit statement a write, however many rows: bulk work stays fast
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="")
 CELERY_TASK_IGNORE_RESULT = True
@@ -151,11 +152,17 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
     "PAGE_SIZE": 25,
+    "EXCEPTION_HANDLER": "trial.problems.handle",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Screentrial",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "trial.problems.document",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

@@ -2,7 +2,6 @@
 
 from typing import Any, Self
 
-import pghistory
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -23,6 +22,7 @@ from trial.models import (
     User,
     choices,
     one_of,
+    tracked,
 )
 from trial.roles import Permission
 
@@ -40,7 +40,7 @@ def film_path(film: "Radiograph", _name: str) -> str:
     return f"radiographs/{film.trial_id}/{film.pk}.dcm"
 
 
-@pghistory.track()
+@tracked()
 class Radiograph(Clinical):
     """A chest radiograph as received, de-identified; the row is also its place in the scoring queue."""
 
@@ -126,7 +126,7 @@ class Receipt(Clinical):
         constraints = [one_of("outcome", ReceiptOutcome, "receipt_outcome_known")]
 
 
-@pghistory.track()
+@tracked()
 class ModelVersion(models.Model):
     """A registered risk model: weights by checksum, with the manifest that came with them."""
 
@@ -155,7 +155,7 @@ class ScoreQuerySet(ScopedQuerySet):
         return self.filter(Q(pk__in=shown) | Q(pk__in=rest))
 
 
-@pghistory.track()
+@tracked()
 class Score(Happening):
     """The model's answer for one film; one a film and model, never changed."""
 
@@ -187,7 +187,7 @@ class Score(Happening):
         ]
 
 
-@pghistory.track()
+@tracked()
 class RiskAssessment(Happening):
     """A participant's films summed up, frozen with the list of films that counted."""
 
@@ -215,7 +215,7 @@ class RiskAssessment(Happening):
         ]
 
 
-@pghistory.track()
+@tracked()
 class Referral(Happening):
     """The offer of a DXA scan; the database lets only the screening arm have one."""
 
@@ -244,7 +244,7 @@ class Referral(Happening):
         return self.allocation.participant
 
 
-@pghistory.track()
+@tracked()
 class ContactAttempt(Happening):
     """One try to reach a participant; refused by the database for whoever must not be called."""
 
@@ -271,7 +271,7 @@ class ContactAttempt(Happening):
         ]
 
 
-@pghistory.track()
+@tracked()
 class Appointment(Happening):
     """A place and time for the trial's DXA scan."""
 
@@ -311,7 +311,7 @@ def dated(field: str, name: str) -> models.CheckConstraint:
     return models.CheckConstraint(condition=Q(**{f"{field}__regex": PARTIAL_DATE}), name=name)
 
 
-@pghistory.track()
+@tracked()
 class DxaExam(Outcome):
     """One DXA examination. With a kept appointment it is the trial's; without, a physician's."""
 
@@ -329,7 +329,7 @@ class DxaExam(Outcome):
         constraints = [dated("exam_date", "exam_date_form")]
 
 
-@pghistory.track()
+@tracked()
 class DxaMeasurement(Clinical):
     """BMD, T-score and Z-score of one site of measurement."""
 
@@ -366,7 +366,7 @@ class DxaMeasurement(Clinical):
         ]
 
 
-@pghistory.track()
+@tracked()
 class Diagnosis(Outcome):
     """A diagnosis, by whoever made it."""
 
@@ -386,7 +386,7 @@ class Diagnosis(Outcome):
         ]
 
 
-@pghistory.track()
+@tracked()
 class Treatment(Outcome):
     """A drug begun, by class; several at once are several rows, and none needs a DXA."""
 

@@ -1,6 +1,7 @@
 """Who may enter, which arm, what happened, who did it: the tables of a trial's conduct."""
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Self, cast
 from zoneinfo import ZoneInfo
@@ -28,6 +29,14 @@ def choices(names: Any) -> list[tuple[str, str]]:
 def one_of(field: str, names: Any, name: str) -> models.CheckConstraint:
     """Let the database refuse a word outside the vocabulary."""
     return models.CheckConstraint(condition=Q(**{f"{field}__in": [str(n) for n in names]}), name=name)
+
+
+def tracked(**options: Any) -> Callable[[type[models.Model]], type[models.Model]]:
+    """Keep every insert, update and delete of a model in its audit table.
+
+    The trackers are made anew for each model: as settings they are copied, and a copied operation equals none.
+    """
+    return pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent(), **options)
 
 
 class ScopedQuerySet(models.QuerySet):
@@ -84,7 +93,7 @@ class TrialKind(models.TextChoices):
     DEMONSTRATION = "demonstration"
 
 
-@pghistory.track()
+@tracked()
 class Trial(Clinical):
     """A randomized trial."""
 
@@ -124,7 +133,7 @@ class Trial(Clinical):
         return self.protocol_version.protocol
 
 
-@pghistory.track()
+@tracked()
 class ProtocolVersion(Clinical):
     """One version of a trial's protocol; its definition is frozen once approved."""
 
@@ -178,7 +187,7 @@ def validate_time_zone(name: str) -> None:
         raise ValidationError(f"{name!r} is not an IANA time zone. Use a name such as Asia/Taipei.") from None
 
 
-@pghistory.track()
+@tracked()
 class Site(Clinical):
     """A place where a trial runs."""
 
@@ -222,7 +231,7 @@ class MembershipQuerySet(models.QuerySet):
         return self.active(user).filter(role__in=[str(r) for r, held in MATRIX.items() if permission in held])
 
 
-@pghistory.track()
+@tracked()
 class Membership(models.Model):
     """A role that a user holds in a trial, at one site or at all, for a time."""
 
@@ -257,7 +266,7 @@ class Membership(models.Model):
         return f"{self.user}: {self.role.replace('_', ' ')}"
 
 
-@pghistory.track()
+@tracked()
 class Person(models.Model):
     """A patient of a hospital; everything that identifies them is encrypted with a key of their own."""
 
@@ -288,7 +297,7 @@ class Sex(models.TextChoices):
     MALE = "male"
 
 
-@pghistory.track()
+@tracked()
 class Participant(Clinical):
     """A person in a trial, from registration on."""
 
@@ -335,7 +344,7 @@ class Participant(Clinical):
         return self.study_number
 
 
-@pghistory.track()
+@tracked()
 class Baseline(Clinical):
     """The baseline variables of the trial's Table 1, one row a participant; null means not known."""
 
@@ -367,7 +376,7 @@ class Baseline(Clinical):
         ]
 
 
-@pghistory.track()
+@tracked()
 class EligibilityAssessment(Happening):
     """One judgment of a participant against the protocol's criteria, with its reasons."""
 
@@ -393,7 +402,7 @@ class ConsentKind(models.TextChoices):
     OBJECTION = "objection"
 
 
-@pghistory.track()
+@tracked()
 class Consent(Happening):
     """A consent, an ethics waiver or an objection; none is ever edited, a later one counts."""
 
@@ -419,7 +428,7 @@ class Consent(Happening):
         ]
 
 
-@pghistory.track()
+@tracked()
 class StateChange(Happening):
     """One step of a participant through the trial; never updated, never deleted."""
 
@@ -440,7 +449,7 @@ class Severity(models.TextChoices):
     MAJOR = "major"
 
 
-@pghistory.track()
+@tracked()
 class ProtocolDeviation(Happening):
     """A departure from the protocol, documented and not corrected away."""
 
@@ -460,7 +469,7 @@ class ProtocolDeviation(Happening):
         ordering = ["-occurred_at"]
 
 
-@pghistory.track()
+@tracked()
 class Cohort(Happening):
     """A frozen list of people to be randomized together; its manifest is hashed."""
 
@@ -515,7 +524,7 @@ class Arm(models.TextChoices):
     CONTROL = "control"
 
 
-@pghistory.track()
+@tracked()
 class Allocation(Happening):
     """One draw, with everything needed to replay it; never updated, never deleted."""
 

@@ -1,0 +1,281 @@
+"""The only reader of the other apps' tables: the trial's record as one frozen row a registered person."""
+
+import csv
+import hashlib
+import io
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import date, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from analysis.consort import Intake
+from analysis.subjects import CODEBOOK, SubjectRow, Variable
+from screening.densitometry import Measurement, MeasurementSite, MenopausalStatus
+from screening.endpoint import Exam, Findings, findings, in_period
+from screening.indications import iscd_age_sex
+from screening.models import (
+    ContactAttempt,
+    Diagnosis,
+    DxaExam,
+    DxaMeasurement,
+    Radiograph,
+    Receipt,
+    RiskAssessment,
+    Treatment,
+)
+from screening.services.cohort import EXCLUDING_DIAGNOSES
+from screening.vocabulary import DiagnosisCode, FilmState
+from trial.ages import age_bounds
+from trial.eligibility import PriorEvent
+from trial.models import (
+    Allocation,
+    Baseline,
+    Consent,
+    EligibilityAssessment,
+    Participant,
+    ProtocolDeviation,
+    Trial,
+)
+from trial.partial_dates import parse
+from trial.protocol import Protocol
+from trial.protocol_parts import Exclusion
+from trial.states import State
+
+BASELINE_FIELDS = [f.name for f in Baseline._meta.concrete_fields if f.name not in ("id", "participant")]
+RANDOMIZED_IN_ERROR = "randomized in error"
+
+
+class Frozen(NamedTuple):
+    """A dataset as it is frozen: rows, what came in, and the CSV that is hashed."""
+
+    rows: list[SubjectRow]
+    intake: Intake
+    csv: str
+
+    @property
+    def sha256(self) -> str:
+        """Return the hash of the CSV's bytes."""
+        return sha256_of(self.csv)
+
+
+def sha256_of(text: str) -> str:
+    """Return the hash of a dataset's bytes."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def build(trial: Trial, cut_off: datetime) -> Frozen:
+    """Read the trial's record up to a moment of entry; outcomes count by their own dates."""
+    rows = subject_rows(trial, cut_off)
+    return Frozen(rows, intake(trial, cut_off), to_csv(rows))
+
+
+def intake(trial: Trial, cut_off: datetime) -> Intake:
+    """Count films by what became of them; a film sent twice is one film."""
+    films = Radiograph.objects.filter(trial=trial, received_at__lte=cut_off)
+    states = Counter(films.values_list("state", flat=True))
+    left = films.filter(state__in=[FilmState.SET_ASIDE, FilmState.FAILED]).values_list("reason", flat=True)
+    refused = Receipt.objects.filter(trial=trial, received_at__lte=cut_off, outcome="rejected")
+    reasons = Counter(left) + Counter(dict(refused.values_list("file_sha256", "reason")).values())
+    scored, waiting = states[FilmState.SCORED], states[FilmState.ELIGIBLE] + states[FilmState.RECEIVED]
+    return Intake(
+        received=scored + waiting + reasons.total(),
+        scored=scored,
+        set_aside={reason.replace("_", " "): n for reason, n in reasons.items()},
+        waiting=waiting,
+    )
+
+
+def subject_rows(trial: Trial, cut_off: datetime) -> list[SubjectRow]:
+    """Return one row a registered person, ordered by study number."""
+    protocol, facts = trial.protocol, _Facts(trial, cut_off)
+    people = Participant.objects.filter(trial=trial, recorded_at__lte=cut_off).select_related(
+        "site", "baseline"
+    )
+    return [
+        _row(person, protocol, facts) for person in people.order_by("study_number").iterator(chunk_size=5000)
+    ]
+
+
+class _Facts:
+    """Everything recorded of the trial's people, by participant, read with one query a table."""
+
+    def __init__(self, trial: Trial, cut_off: datetime) -> None:
+        def of(model: Any, path: str = "participant") -> Any:
+            return model.objects.filter(**{f"{path}__trial": trial, "recorded_at__lte": cut_off})
+
+        self.assessments = _latest(of(EligibilityAssessment).order_by("occurred_at", "recorded_at"))
+        self.risks = _latest(of(RiskAssessment))
+        self.allocations = _latest(of(Allocation))
+        attempts = of(ContactAttempt, "allocation__participant").order_by("occurred_at")
+        self.contacts = dict(attempts.values_list("allocation__participant", "outcome"))
+        self.consents = _latest(of(Consent).exclude(kind="waiver").order_by("occurred_at", "recorded_at"))
+        self.exams = _grouped(of(DxaExam))
+        self.measurements = _grouped(
+            DxaMeasurement.objects.filter(exam__participant__trial=trial), key=lambda m: m.exam_id
+        )
+        self.diagnoses = _grouped(of(Diagnosis))
+        self.treatments = _grouped(of(Treatment))
+        errors = of(ProtocolDeviation).filter(category=RANDOMIZED_IN_ERROR)
+        self.errors = set(errors.values_list("participant_id", flat=True))
+
+
+def _latest(rows: Iterable[Any]) -> dict[UUID, Any]:
+    return {row.participant_id: row for row in rows}
+
+
+def _grouped(
+    rows: Iterable[Any], key: Callable[[Any], UUID] = lambda r: r.participant_id
+) -> Mapping[UUID, list[Any]]:
+    groups: dict[UUID, list[Any]] = defaultdict(list)
+    for row in rows:
+        groups[key(row)].append(row)
+    return groups
+
+
+def _row(person: Participant, protocol: Protocol, facts: _Facts) -> SubjectRow:
+    age = age_at(person, protocol.index_date)
+    died = parse(person.died_on) if person.died_on else None
+    return SubjectRow(
+        study_number=person.study_number,
+        site=f"{person.site.number:02d}",
+        sex=person.sex,
+        age=age,
+        iscd_age_sex=iscd_age_sex(person.sex, age),
+        withdrawn=person.state == State.WITHDRAWN,
+        died=died is not None and in_period(protocol, died) is not False,
+        **_enrolment(person, facts),
+        **_outcomes(person, protocol, facts),
+        **_baseline(person),
+    )
+
+
+def _enrolment(person: Participant, facts: _Facts) -> dict[str, Any]:
+    assessment, risk = facts.assessments.get(person.pk), facts.risks.get(person.pk)
+    allocation, consent = facts.allocations.get(person.pk), facts.consents.get(person.pk)
+    eligible = bool(assessment and assessment.eligible)
+    return {
+        "eligible": eligible,
+        "ineligibility_reasons": tuple(r["code"] for r in assessment.reasons)
+        if assessment
+        else ("not_assessed",),
+        "risk_class": risk.risk_class if risk else None,
+        "films_counted": risk.films_counted if risk else 0,
+        "films_positive": risk.films_positive if risk else 0,
+        "arm": allocation.arm if allocation else None,
+        "randomized_on": allocation.randomized_on if allocation else None,
+        "not_randomized_reason": _why_not(person, eligible, risk, allocation),
+        "randomized_in_error": person.pk in facts.errors,
+        "called": person.pk in facts.contacts,
+        "contact_outcome": facts.contacts.get(person.pk),
+        "consented": bool(consent and consent.kind == "consent"),
+    }
+
+
+def _why_not(person: Participant, eligible: bool, risk: Any, allocation: Any) -> str | None:
+    if allocation or not eligible or not risk or risk.risk_class != "high":
+        return None
+    return {State.WITHDRAWN: "withdrew before", State.DIED: "died before"}.get(
+        State(person.state), "not in the cohort"
+    )
+
+
+def _outcomes(person: Participant, protocol: Protocol, facts: _Facts) -> dict[str, Any]:
+    exams = [_exam(person, row, facts.measurements[row.pk]) for row in facts.exams.get(person.pk, ())]
+    drugs = [t for t in facts.treatments.get(person.pk, ()) if t.drug_class not in protocol.allowed_drugs]
+    started = {t.drug_class for t in drugs if in_period(protocol, parse(t.started_on))}
+    found = findings(protocol, exams, _history(person, drugs, facts))
+    names = {f.name for f in fields(SubjectRow)} & {f.name for f in fields(Findings)}
+    return {name: getattr(found, name) for name in names} | {
+        "treated": bool(started),
+        "drugs": frozenset(started),
+    }
+
+
+def _history(person: Participant, drugs: Sequence[Treatment], facts: _Facts) -> list[PriorEvent]:
+    diagnoses = [
+        PriorEvent(kind, parse(d.diagnosed_on))
+        for d in facts.diagnoses.get(person.pk, ())
+        if (kind := EXCLUDING_DIAGNOSES.get(DiagnosisCode(d.code)))
+    ]
+    return diagnoses + [
+        PriorEvent(Exclusion.ANTI_OSTEOPOROTIC_DRUG, parse(t.started_on), drug=t.drug_class) for t in drugs
+    ]
+
+
+def _exam(person: Participant, row: DxaExam, measured: Sequence[DxaMeasurement]) -> Exam:
+    on = parse(row.exam_date)
+    return Exam(
+        on=on,
+        by_trial=row.appointment_id is not None,
+        sex=person.sex,
+        age=age_at(person, on.earliest),
+        menopause=MenopausalStatus(row.menopausal_status) if row.menopausal_status else None,
+        measurements=tuple(
+            Measurement(MeasurementSite(m.site), m.t_score, m.z_score, m.bmd, m.vertebrae) for m in measured
+        ),
+    )
+
+
+def age_at(person: Participant, day: date) -> int | None:
+    """Return the lowest age in whole years the person can have on a day; None when nothing is known."""
+    if not (person.birth_earliest and person.birth_latest):
+        return None
+    return age_bounds((person.birth_earliest, person.birth_latest), day)[0]
+
+
+def _baseline(person: Participant) -> dict[str, Any]:
+    known = getattr(person, "baseline", None)
+    values = {name: getattr(known, name) if known else None for name in BASELINE_FIELDS}
+    return values | {"bmi": float(values["bmi"]) if values["bmi"] is not None else None}
+
+
+# --- the file ----------------------------------------------------------------------------------------------
+
+
+def to_csv(rows: Iterable[SubjectRow]) -> str:
+    """Write rows as CSV in the order of the codebook: the same rows give the same bytes."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(variable.name for variable in CODEBOOK)
+    writer.writerows([_written(getattr(row, v.name)) for v in CODEBOOK] for row in rows)
+    return out.getvalue()
+
+
+def from_csv(text: str) -> list[SubjectRow]:
+    """Read what `to_csv` wrote."""
+    return [
+        SubjectRow(**{v.name: _read(v, line[v.name]) for v in CODEBOOK})
+        for line in csv.DictReader(io.StringIO(text))
+    ]
+
+
+def _written(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, frozenset | tuple):
+        return ";".join(sorted(value) if isinstance(value, frozenset) else value)
+    return str(value)
+
+
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "yes/no": lambda text: text == "True",
+    "integer": int,
+    "number": float,
+    "date": date.fromisoformat,
+    "list of text": lambda text: tuple(text.split(";")),
+    "set of category": lambda text: frozenset(text.split(";")),
+}
+_EMPTY: Mapping[str, Any] = {"list of text": (), "set of category": frozenset()}
+
+
+def _read(variable: Variable, text: str) -> Any:
+    if text == "":
+        return _EMPTY.get(variable.type)
+    return _READERS.get(variable.type, str)(text)
+
+
+def codebook() -> list[dict[str, Any]]:
+    """Return the codebook as plain values."""
+    return [v._asdict() | {"codes": dict(v.codes)} for v in CODEBOOK]
