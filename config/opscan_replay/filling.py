@@ -33,7 +33,7 @@ DRAWS: dict[str | None, tuple[int, Callable[[Iterable[int]], int]]] = {
     "≥24": (2, min),
 }
 # Tenths of a T-score (WHO: osteoporosis at -2.5 and below, osteopenia between -2.5 and -1).
-T_SCORES = {"osteoporosis": (-43, -25), "osteopenia": (-24, -11), "normal": (-10, 12)}
+T_SCORES = {"osteoporosis": (-38, -25), "osteopenia": (-24, -11), "normal": (-10, 12)}
 SITES = {SPINE: ("lumbar_spine",), HIP: ("femoral_neck", "total_hip")}
 
 

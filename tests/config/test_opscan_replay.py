@@ -3,20 +3,33 @@
 import math
 from collections import Counter
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
+from decimal import Decimal
 
 import numpy as np
 import pytest
 
 from analysis.consort import Intake, flow
-from analysis.subjects import ARMS
+from analysis.subjects import ARMS, SubjectRow
 from config.opscan_replay.comparison import compare
-from config.opscan_replay.people import FOLLOW_UP_END, INDEX_DATE, RANDOMIZED_ON
+from config.opscan_replay.people import (
+    FOLLOW_UP_END,
+    INDEX_DATE,
+    RANDOMIZED_ON,
+    WINDOW_DAYS,
+    Exam,
+    ReplayPerson,
+)
 from config.opscan_replay.reconstruction import build, read
 from config.opscan_replay.solving import Contradiction, Count, expand, shuffled, solve
+from screening.densitometry import Measurement, MeasurementSite, MenopausalStatus
+from screening.endpoint import Exam as EndpointExam
+from screening.endpoint import Findings, findings
 from tests.analysis import published
 from tests.config.replay_rows import subject_rows
+from trial.partial_dates import PartialDate
+from trial.protocol import template
 
 PAPER = read(published.PATH)
 
@@ -91,6 +104,20 @@ def printed_by_r(a: int, n: int, c: int, m: int) -> str:
     log_odds, se = eta[0] - eta[1], math.sqrt((1 / weights).sum())
     low, high = (math.exp(log_odds + z * se) for z in (-1.959963984540054, 1.959963984540054))
     return f"{math.exp(log_odds):.2f} ({low:.2f}, {high:.2f})"
+
+
+def as_exam(person: ReplayPerson, exam: Exam) -> EndpointExam:
+    """Put an examination as the endpoint's rule reads it."""
+    return EndpointExam(
+        on=PartialDate.of(exam.on),
+        by_trial=exam.route == "trial",
+        sex=person.sex,
+        age=person.age,
+        menopause=MenopausalStatus.POSTMENOPAUSAL if person.postmenopausal else None,
+        measurements=tuple(
+            Measurement(MeasurementSite(m.site), Decimal(str(m.t_score))) for m in exam.measurements
+        ),
+    )
 
 
 # --- the verdicts ------------------------------------------------------------------------------------------
@@ -232,6 +259,23 @@ def test_examinations_are_possible_and_say_what_their_class_says(people):
             scores = {m.site: m.t_score for m in exam.measurements}
             assert exam.osteoporosis_lumbar_spine == (scores.get("lumbar_spine", 0) <= -2.5)
             assert exam.osteoporosis_hip == (scores.get("femoral_neck", 0) <= -2.5)
+
+
+def test_the_endpoint_rule_of_the_template_finds_what_the_cohort_was_built_for(people, rows):
+    protocol = template("opscan")
+    for person, row in zip(people, rows, strict=True):
+        if person.exams:
+            found = findings(protocol, [as_exam(person, exam) for exam in person.exams], [])
+            for name in {f.name for f in fields(Findings)} & {f.name for f in fields(SubjectRow)}:
+                assert getattr(found, name) == getattr(row, name), (person.number, name)
+
+
+def test_the_template_judges_age_risk_and_window_as_the_cohort_does(people):
+    protocol = template("opscan")
+    assert protocol.index_date == INDEX_DATE
+    assert protocol.follow_up_end == FOLLOW_UP_END
+    assert protocol.referral_window_days == WINDOW_DAYS
+    assert min(person.age for person in people) >= protocol.minimum_age
 
 
 def test_drugs_come_after_the_examination_so_that_osteoporosis_is_new(people):
