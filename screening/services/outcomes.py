@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import date
+from hashlib import sha256
 
 from screening.densitometry import (
     Check,
     Level,
     Measurement,
+    MeasurementSite,
     MenopausalStatus,
     check_bmd,
     check_sites,
     check_t_score,
+    check_z_score,
     vertebrae_used,
 )
 from screening.models import Appointment, Diagnosis, DxaExam, DxaMeasurement, Referral, Treatment
@@ -28,6 +31,8 @@ from trial.services.trials import Refused
 class PleaseConfirm(Refused):
     """Values that may be right but are unusual; confirming them saves."""
 
+    code = "please_confirm"
+
 
 def record_dxa(
     participant: Participant,
@@ -43,11 +48,12 @@ def record_dxa(
 ) -> DxaExam:
     """Record a DXA exam; the route comes from the kept appointment of that day, so nobody has to know it."""
     _check_date(participant, exam_date, "DXA")
-    check_measurements(measurements, confirmed=confirmed)
+    unusual = check_measurements(measurements)
     with audit.context(by=by, why="A DXA exam is recorded"):
         participant = Participant.objects.select_for_update(of=("self",)).select_related("site", "trial").get(pk=participant.pk)
-        if DxaExam.objects.filter(participant=participant, exam_date=str(exam_date)).exists() and not confirmed:
-            raise PleaseConfirm(f"A DXA of {exam_date} is on record already. Confirm if this is a second scan of that day.")
+        if DxaExam.objects.filter(participant=participant, exam_date=str(exam_date)).exists():
+            unusual.append(f"A DXA of {exam_date} is on record already. Confirm a second scan of that day.")
+        _ask(unusual, confirmed)
         exam = DxaExam.objects.create(
             participant=participant,
             exam_date=str(exam_date),
@@ -65,33 +71,80 @@ def record_dxa(
 
 
 def change_dxa(
-    exam: DxaExam, *, measurements: Sequence[Measurement], by: User | None, why: str, confirmed: bool = False, **values: str
+    exam: DxaExam,
+    *,
+    exam_date: PartialDate,
+    measurements: Sequence[Measurement],
+    by: User | None,
+    why: str,
+    confirmed: bool = False,
+    seen: str = "",
+    **values: str,
 ) -> DxaExam:
-    """Correct an exam, with the reason; the audit trail keeps what stood before."""
+    """Correct an exam, with the reason; the audit trail keeps what stood before.
+
+    `seen` is the fingerprint of what the corrector read: a change made meanwhile is shown, never overwritten.
+    """
     if not why.strip():
-        raise Refused("Write why this is changed: typing error, new source document, reply to a query, other.")
-    check_measurements(measurements, confirmed=confirmed)
+        raise Refused("Write why: typing error, new source document, reply to a query, other.")
+    _check_date(exam.participant, exam_date, "DXA")
+    _ask(check_measurements(measurements), confirmed)
     with audit.context(by=by, why=why):
         exam = DxaExam.objects.select_for_update().get(pk=exam.pk)
+        if seen and seen != fingerprint(exam):
+            raise Refused("Somebody changed this exam while you typed. Compare with what stands now; save again.")
         for name, value in values.items():
             setattr(exam, name, value)
+        _rewrite_measurements(exam, measurements)
+        _change_date(exam, exam_date, by)
         exam.save()
-        for new in measurements:
-            found = {"vertebrae": new.vertebrae, "bmd": new.bmd, "t_score": new.t_score, "z_score": new.z_score}
-            DxaMeasurement.objects.update_or_create(exam=exam, site=new.site, defaults=found)
     return exam
 
 
-def check_measurements(measurements: Sequence[Measurement], *, confirmed: bool) -> None:
-    """Refuse impossible values; ask about unusual ones unless they are confirmed."""
+def fingerprint(exam: DxaExam) -> str:
+    """Return a short text that differs whenever an exam's values differ."""
+    rows = exam.measurements.order_by("site").values_list("site", "vertebrae", "bmd", "t_score", "z_score")
+    told = [exam.exam_date, exam.device, exam.reference_database, exam.menopausal_status, *map(str, rows)]
+    return sha256("\n".join(told).encode()).hexdigest()[:16]
+
+
+def _change_date(exam: DxaExam, exam_date: PartialDate, by: User | None) -> None:
+    """Write another date; the route follows it, for a kept appointment is found by its day."""
+    if exam.exam_date == str(exam_date):
+        return
+    exam.exam_date, exam.appointment = str(exam_date), kept_appointment(exam.participant, exam_date.exact)
+    _close_referral(exam, by)
+
+
+def _rewrite_measurements(exam: DxaExam, measurements: Sequence[Measurement]) -> None:
+    """Write the new values over the old rows; nothing is deleted, so a wrong row moves to the right site."""
+    rows = {row.site: row for row in exam.measurements.all()}
+    freed = [row for site, row in rows.items() if site not in {m.site for m in measurements}]
+    new = [m for m in measurements if m.site not in rows]
+    if len(freed) > len(new):
+        words = ", ".join(MeasurementSite(row.site).words for row in freed)
+        raise Refused(f"A recorded value is not taken away ({words}): correct it or move it to its site.")
+    rows |= {m.site: row for m, row in zip(new, freed, strict=False)}
+    for m in measurements:
+        row = rows.get(m.site) or DxaMeasurement(exam=exam)
+        row.site, row.vertebrae = m.site, m.vertebrae
+        row.bmd, row.t_score, row.z_score = m.bmd, m.t_score, m.z_score
+        row.save()
+
+
+def check_measurements(measurements: Sequence[Measurement]) -> list[str]:
+    """Refuse impossible values; return a sentence for each that may be right but is unusual."""
     if not measurements:
         raise Refused("Enter at least one site of measurement with a T-score, Z-score or BMD.")
     checks = [c for m in measurements for c in _checks_of(m)] + [check_sites(list(measurements))]
     if bad := [c.message for c in checks if c.level is Level.REFUSED]:
         raise Refused(" ".join(bad))
-    if unusual := [c.message for c in checks if c.level is Level.ASK]:
-        if not confirmed:
-            raise PleaseConfirm(" ".join(unusual))
+    return [c.message for c in checks if c.level is Level.ASK]
+
+
+def _ask(unusual: Sequence[str], confirmed: bool) -> None:
+    if unusual and not confirmed:
+        raise PleaseConfirm(" ".join(unusual))
 
 
 def _checks_of(measurement: Measurement) -> list[Check]:
@@ -99,7 +152,7 @@ def _checks_of(measurement: Measurement) -> list[Check]:
     if measurement.t_score is not None:
         checks.append(check_t_score(measurement.t_score))
     if measurement.z_score is not None:
-        checks.append(check_t_score(measurement.z_score, "Z-score"))
+        checks.append(check_z_score(measurement.z_score))
     if measurement.bmd is not None:
         checks.append(check_bmd(measurement.bmd))
     try:
