@@ -14,15 +14,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from io import BytesIO
 
-import numpy as np
 from pydicom import DataElement, Dataset, Sequence
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import FileMetaDataset
-from pydicom.tag import BaseTag, Tag
+from pydicom.tag import BaseTag
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from screening.headers import CHEST_WORDS, age_of, body_part_of, date_of, text_of, view_of, words
-from screening.pixels import stored_values
+from screening.pixels import little_endian, pixel_element, stored_values
 
 IMPLEMENTATION_UID = UID("2.25.90385110374284230171093420427303528361")  # ours, drawn once (PS3.5 B.2)
 IMPLEMENTATION_NAME = "SCREENTRIAL_1"
@@ -162,15 +161,10 @@ def _manufacturer(ds: Dataset) -> str:
     )
 
 
-def _write_pixels(ds: Dataset, clean: Dataset) -> None:
-    """Store the decoded values uncompressed, little endian, padded to an even length."""
-    kind = "i" if clean.PixelRepresentation else "u"
-    data = stored_values(ds).astype(np.dtype(f"<{kind}{clean.BitsAllocated // 8}")).tobytes()
-    clean.add(
-        DataElement(
-            Tag("PixelData"), "OW" if clean.BitsAllocated > 8 else "OB", data + b"\0" * (len(data) % 2)
-        )
-    )
+def _copy_pixels(ds: Dataset, clean: Dataset) -> None:
+    """Copy the stored values, uncompressed and little endian, without anything hidden in unused bits."""
+    plain = little_endian(stored_values(ds), ds)
+    clean.add(pixel_element(plain, ds.BitsAllocated))
 
 
 def _declare(clean: Dataset) -> None:
@@ -216,7 +210,7 @@ def deidentify(ds: Dataset, *, uid_of: Callable[[str], str], shift_days: int, su
         setattr(clean, keyword, None)
     clean.PatientID, clean.PatientName = subject, subject
     clean.PatientAge, clean.Manufacturer = _age(ds), _manufacturer(ds)
-    for copy in (_copy_codes, _copy_numbers, _copy_tables, _write_pixels):
+    for copy in (_copy_codes, _copy_numbers, _copy_tables, _copy_pixels):
         copy(ds, clean)
     _declare(clean)
     clean.file_meta = _file_meta(clean)

@@ -15,9 +15,12 @@ import struct
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import Dataset
+from pydicom import DataElement, Dataset
 from pydicom.encaps import generate_frames
+from pydicom.tag import Tag
+from pydicom.uid import ExplicitVRLittleEndian
 
+from screening.decoding import DecodingFailed, decode_apart
 from screening.reasons import FilmProblem, Reason, Rejected, shown
 
 PIXELS_VERSION = "stored-modality-voi-invert-unit/1"
@@ -90,21 +93,39 @@ def _check_codestream(ds: Dataset) -> None:
 
 
 def stored_values(ds: Dataset) -> Stored:
-    """Decode the stored values, (rows, columns) of integers, if the header allows to do so safely."""
+    """Decode the stored values, (rows, columns) of integers, if the header allows to do so safely.
+
+    A compressed dataset is decompressed in place, so that its pixels are decoded once.
+    """
     try:
         _check_format(ds)
         if ds.file_meta.TransferSyntaxUID.is_compressed:
             _check_codestream(ds)
-        else:
-            _check_length(ds)
+            _decompress(ds)
+        _check_length(ds)
         values: Stored = ds.pixel_array  # cached by pydicom
     except FilmProblem:
         raise
-    except Exception as error:  # pydicom and its decoders raise nearly everything
-        raise Rejected(Reason.UNDECODABLE, type(error).__name__) from error
-    if values.shape != (ds.Rows, ds.Columns):
-        raise Rejected(Reason.UNDECODABLE, f"the decoder returned the shape {values.shape}")
+    except Exception as error:  # pydicom raises nearly everything
+        detail = str(error) if isinstance(error, DecodingFailed) else type(error).__name__
+        raise Rejected(Reason.UNDECODABLE, detail) from error
     return values
+
+
+def little_endian(values: Stored, ds: Dataset) -> bytes:
+    """Return stored values as bytes of the header's width and sign."""
+    return values.astype(f"<{'i' if ds.PixelRepresentation else 'u'}{ds.BitsAllocated // 8}").tobytes()
+
+
+def pixel_element(plain: bytes, bits: int) -> DataElement:
+    """Make the element of uncompressed pixels, padded to an even length."""
+    return DataElement(Tag("PixelData"), "OW" if bits > 8 else "OB", plain + b"\0" * (len(plain) % 2))
+
+
+def _decompress(ds: Dataset) -> None:
+    """Replace compressed pixels by plain ones."""
+    ds.add(pixel_element(decode_apart(ds), ds.BitsAllocated))
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
 
 
 def _look_up(values: NDArray[np.generic], table: Dataset) -> tuple[Image, float]:
