@@ -1,17 +1,19 @@
 """From scores to people: who is eligible, who is at high risk, and the cohort that is randomized."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from screening.models import Radiograph, RiskAssessment, Score
 from screening.risk import RiskClass, summarize
 from screening.services import referral
 from screening.services.scoring import pinned_model
-from screening.vocabulary import COUNTING, DiagnosisCode, DrugClass, FilmState
+from screening.vocabulary import COUNTING, DiagnosisCode, FilmState
 from trial import audit, clock
 from trial.eligibility import Eligibility, Facts, PriorEvent
-from trial.models import Allocation, Arm, Cohort, Participant, ProtocolVersion, Trial, User
+from trial.models import Allocation, Arm, Cohort, Participant, ProtocolVersion, Trial, TrialKind, User
 from trial.partial_dates import parse
 from trial.protocol import Protocol
 from trial.protocol_parts import Exclusion
@@ -20,18 +22,31 @@ from trial.services.allocation import Candidate
 from trial.services.trials import Refused
 from trial.states import State
 
+BATCH = 2000
 EXCLUDING_DIAGNOSES = {
     DiagnosisCode.OSTEOPOROSIS: Exclusion.OSTEOPOROSIS,
     DiagnosisCode.OSTEOPOROTIC_FRACTURE: Exclusion.OSTEOPOROTIC_FRACTURE,
 }
 
 
+class NotEligible(Refused):
+    """This participant does not meet the protocol's criteria; the message says which."""
+
+    code = "not_eligible"
+
+
+class NotHighRisk(Refused):
+    """The patient rule does not put this participant at high risk, or no film of theirs counts."""
+
+    code = "not_high_risk"
+
+
 def facts_of(participant: Participant, protocol: Protocol) -> Facts:
     """Gather what the criteria ask about one participant."""
-    films = participant.radiographs.filter(state__in=COUNTING)
+    days = [f.study_date for f in participant.radiographs.all() if f.state in COUNTING and f.study_date]
     bounds = participant.birth_earliest, participant.birth_latest
     return Facts(
-        has_film_in_window=any(protocol.film_window.contains(f.study_date) for f in films if f.study_date),
+        has_film_in_window=any(map(protocol.film_window.contains, days)),
         birth=(bounds[0], bounds[1]) if bounds[0] and bounds[1] else None,
         died=parse(participant.died_on) if participant.died_on else None,
         events=tuple(_events(participant)),
@@ -54,44 +69,72 @@ def assess(participant: Participant, *, by: User | None) -> Eligibility:
     return conduct.assess_participant(participant, facts=facts, by=by)
 
 
-def films_that_count(participant: Participant, protocol: Protocol) -> list[Score]:
-    """Return the scores of the participant's films inside the film window, oldest first."""
-    scores = Score.objects.filter(
-        radiograph__participant=participant,
-        radiograph__state=FilmState.SCORED,
-        radiograph__study_date__range=(protocol.film_window.first, protocol.film_window.last),
-        model_version__name=protocol.score.name,
-        model_version__version=protocol.score.version,
-    )
-    return list(scores.order_by("radiograph__study_date", "radiograph_id"))
-
-
 def unscored(trial: Trial) -> int:
     """Count films that still wait for a score."""
     return Radiograph.objects.filter(trial=trial, state__in=[FilmState.RECEIVED, FilmState.ELIGIBLE]).count()
 
 
-def freeze_risk(participant: Participant, *, by: User | None) -> RiskAssessment | None:
-    """Sum up a participant's films by the patient rule and freeze the answer with the films that counted."""
-    known = RiskAssessment.objects.filter(participant=participant).first()
-    if known:
-        return known
-    version: ProtocolVersion = participant.trial.protocol_version
-    protocol = version.protocol
-    scores = films_that_count(participant, protocol)
-    if not scores:
-        return None
-    positive = sum(score.positive for score in scores)
+def freeze_risks(trial: Trial, *, people: Sequence[Participant], by: User | None) -> dict[UUID, RiskAssessment]:
+    """Sum up films by the patient rule and freeze each answer with the films that counted; the first one stands."""
+    version = trial.protocol_version
+    known = {r.participant_id: r for r in RiskAssessment.objects.filter(participant__in=people)}
+    counted = _scores(version.protocol, [p for p in people if p.pk not in known])
+    new = [_risk(version, trial, participant_id, scores) for participant_id, scores in counted.items()]
     with audit.context(by=by, why="The patient rule is applied"):
-        return RiskAssessment.objects.create(
-            participant=participant,
-            model_version=scores[0].model_version,
-            films_counted=len(scores),
-            films_positive=positive,
-            risk_class=summarize(positive, len(scores), protocol.high_risk),
-            films=[str(score.radiograph_id) for score in scores],
-            occurred_at=clock.now(participant.trial),
-            protocol_version=version,
+        RiskAssessment.objects.bulk_create(new, batch_size=BATCH)
+    return known | {r.participant_id: r for r in new}
+
+
+def _scores(protocol: Protocol, people: Sequence[Participant]) -> dict[UUID, list[Score]]:
+    """Return, by participant, the scores of the films that count, oldest first."""
+    window = protocol.film_window
+    scores = Score.objects.filter(
+        radiograph__participant__in=people,
+        radiograph__state=FilmState.SCORED,
+        radiograph__study_date__range=(window.first, window.last),
+        model_version__name=protocol.score.name,
+        model_version__version=protocol.score.version,
+    ).select_related("radiograph", "model_version")
+    counted: dict[UUID, list[Score]] = defaultdict(list)
+    for score in scores.order_by("radiograph__study_date", "radiograph_id"):
+        counted[score.radiograph.participant_id].append(score)
+    return counted
+
+
+def _risk(version: ProtocolVersion, trial: Trial, participant_id: UUID, scores: Sequence[Score]) -> RiskAssessment:
+    positive = sum(score.positive for score in scores)
+    return RiskAssessment(
+        participant_id=participant_id,
+        model_version=scores[0].model_version,
+        films_counted=len(scores),
+        films_positive=positive,
+        risk_class=summarize(positive, len(scores), version.protocol.high_risk),
+        films=[str(score.radiograph_id) for score in scores],
+        occurred_at=clock.now(trial),
+        protocol_version=version,
+    )
+
+
+def record_risks(trial: Trial, *, films: Mapping[UUID, tuple[int, int]], by: User | None) -> None:
+    """Write what a recorded trial says of each participant's films, (counted, positive); its films are elsewhere."""
+    if trial.kind != TrialKind.RECORDED:
+        raise Refused("Only a recorded trial brings its film counts along. Send the films, then freeze the cohort.")
+    version = trial.protocol_version
+    rule = version.protocol.high_risk
+    stamped = conduct.stamp(trial, None)
+    with audit.context(by=by, why="Film counts of a recorded trial"):
+        RiskAssessment.objects.bulk_create(
+            [
+                RiskAssessment(
+                    participant_id=participant_id,
+                    films_counted=counted,
+                    films_positive=positive,
+                    risk_class=summarize(positive, counted, rule),
+                    **stamped,
+                )
+                for participant_id, (counted, positive) in films.items()
+            ],
+            batch_size=BATCH,
         )
 
 
@@ -111,17 +154,23 @@ def freeze_cohort(trial: Trial, *, by: User, occurred_at: datetime | None = None
     """Judge everybody, apply the patient rule, and freeze the eligible at high risk as a cohort."""
     if waiting := unscored(trial):
         raise Refused(f"{waiting} films still wait for their score. Wait until they are scored, then freeze.")
-    pinned_model(trial)
-    people = Participant.objects.filter(trial=trial, state__in=[State.REGISTERED, State.ELIGIBLE, State.NOT_ELIGIBLE])
-    people = people.select_related("trial", "site").prefetch_related("radiographs", "dxa_exams", "diagnoses", "treatments")
-    candidates = []
-    for person in people:
-        if not assess(person, by=by).eligible:
-            continue
-        risk = freeze_risk(person, by=by)
-        if risk and risk.risk_class == RiskClass.HIGH:
-            candidates.append(Candidate(person, evidence(risk)))
-    return allocation.freeze_cohort(trial, candidates=candidates, by=by, occurred_at=occurred_at)
+    if trial.kind != TrialKind.RECORDED:
+        pinned_model(trial)
+        assess_trial(trial, by=by)
+    with audit.context(by=by, why="A cohort is frozen"):
+        people = list(Participant.objects.filter(trial=trial, state=State.ELIGIBLE))
+        risks = freeze_risks(trial, people=people, by=by)
+        high = [p for p in people if p.pk in risks and risks[p.pk].risk_class == RiskClass.HIGH]
+        candidates = [Candidate(p, evidence(risks[p.pk])) for p in high]
+        return allocation.freeze_cohort(trial, candidates=candidates, by=by, occurred_at=occurred_at)
+
+
+def assess_trial(trial: Trial, *, by: User | None) -> None:
+    """Judge everybody who is not allocated yet."""
+    protocol = trial.protocol
+    people = Participant.objects.filter(trial=trial).exclude(state__in=conduct.SETTLED)
+    people = people.prefetch_related("radiographs", "dxa_exams", "diagnoses", "treatments")
+    conduct.assess_all(trial, facts={p.pk: facts_of(p, protocol) for p in people}, by=by)
 
 
 def randomize_cohort(cohort: Cohort, *, by: User, occurred_at: datetime | None = None) -> list[Allocation]:
@@ -139,10 +188,10 @@ def randomize(participant: Participant, *, by: User, occurred_at: datetime | Non
     with audit.context(by=by, why="Randomization"):
         verdict = assess(participant, by=by)
         if not verdict.eligible:
-            raise Refused("Not randomized: " + " ".join(r.sentence for r in verdict.reasons))
-        risk = freeze_risk(participant, by=by)
+            raise NotEligible("Not randomized: " + " ".join(r.sentence for r in verdict.reasons))
+        risk = freeze_risks(participant.trial, people=[participant], by=by).get(participant.pk)
         if risk is None or risk.risk_class != RiskClass.HIGH:
-            raise Refused("Not randomized: only participants at high risk are. Nothing was drawn.")
+            raise NotHighRisk("Not randomized: only participants at high risk are. Nothing was drawn.")
         made = allocation.randomize(Candidate(participant, evidence(risk)), by=by, occurred_at=occurred_at)
         open_referrals([made], by=by)
     return made

@@ -14,11 +14,11 @@ from trial import allocation_log, audit, clock
 from trial.ages import age_bounds
 from trial.crypto import open_with, seal_for
 from trial.keys import trial_key
-from trial.models import Allocation, Cohort, Participant, ProtocolVersion, StateChange, Stratum, Trial, TrialKind, UploadedList, User
+from trial.models import Allocation, Cohort, Participant, ProtocolVersion, Stratum, Trial, TrialKind, UploadedList, User
 from trial.protocol import Protocol
 from trial.randomization import ENGINE_VERSION, Method, draw, stream_label
-from trial.services.conduct import consent_missing_before_randomization
-from trial.services.trials import Refused
+from trial.services.conduct import change_states, consent_missing_before_randomization
+from trial.services.trials import NotNow, Refused
 from trial.states import Event, State, TrialState, next_state
 
 BATCH = 1000
@@ -117,7 +117,7 @@ def _draw(
 def _version_in_force(trial: Trial) -> ProtocolVersion:
     trial = Trial.objects.get(pk=trial.pk)
     if trial.state != TrialState.ACTIVE:
-        raise Refused(f"Trial {trial.code} is {trial.state}: nobody is randomized. Nothing was drawn.")
+        raise NotNow(f"Trial {trial.code} is {trial.state}: nobody is randomized. Nothing was drawn.")
     return trial.protocol_version
 
 
@@ -181,21 +181,8 @@ def _take(stratum, key, protocol, group, version, at, cohort) -> list[Allocation
 def _write(made: list[Allocation], by: User) -> None:
     Allocation.objects.bulk_create(made, batch_size=BATCH)
     Stratum.objects.bulk_update({a.stratum_id: a.stratum for a in made}.values(), ["drawn"])
-    StateChange.objects.bulk_create(
-        [
-            StateChange(
-                participant=a.participant,
-                event=Event.RANDOMIZE,
-                from_state=a.participant.state,
-                to_state=State.RANDOMIZED,
-                occurred_at=a.occurred_at,
-                protocol_version=a.protocol_version,
-            )
-            for a in made
-        ],
-        batch_size=BATCH,
-    )
-    Participant.objects.filter(pk__in=[a.participant_id for a in made]).update(state=State.RANDOMIZED)
+    stamped = {"occurred_at": made[0].occurred_at, "protocol_version": made[0].protocol_version}
+    change_states([a.participant for a in made], event=Event.RANDOMIZE, by=by, why="Randomization", stamped=stamped)
 
 
 def upload_list(trial: Trial, *, arms: Sequence[str], by: User, label: str = "all") -> UploadedList:

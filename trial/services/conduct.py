@@ -1,6 +1,8 @@
 """What happens to a participant between registration and the end: judged, consented, withdrawn, died, deviated."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from trial import audit, clock
 from trial.eligibility import Eligibility, Facts, assess
@@ -12,6 +14,7 @@ from trial.services.trials import Refused
 from trial.states import Event, State, TransitionRefused, next_state
 
 # Once somebody is allocated, an assessment no longer moves them: errors are documented, not undone (Yelland 2015).
+BATCH = 2000
 SETTLED = (State.RANDOMIZED, State.WITHDRAWN, State.DIED)
 
 
@@ -21,41 +24,65 @@ def change_state(
     """Move a participant, with the state change on record; raise TransitionRefused where none leads on."""
     with audit.context(by=by, why=why):
         participant = _locked(participant)
-        to_state = next_state(State(participant.state), event)
-        if to_state != participant.state:
-            StateChange.objects.create(
-                participant=participant,
-                event=event,
-                from_state=participant.state,
-                to_state=to_state,
-                reason=why[:400],
-                **stamp(participant.trial, occurred_at),
-            )
-            participant.state = to_state
-            participant.save(update_fields=["state"])
+        change_states([participant], event=event, by=by, why=why, stamped=stamp(participant.trial, occurred_at))
     return participant
+
+
+def change_states(people: Sequence[Participant], *, event: Event, by: User | None, why: str, stamped: dict) -> None:
+    """Move locked participants by one event; who is there already stays without a record."""
+    moves = [(p, next_state(State(p.state), event)) for p in people]
+    moves = [(p, to_state) for p, to_state in moves if to_state != p.state]
+    with audit.context(by=by, why=why):
+        StateChange.objects.bulk_create(
+            [
+                StateChange(
+                    participant=p, event=event, from_state=p.state, to_state=to_state, reason=why[:400], **stamped
+                )
+                for p, to_state in moves
+            ],
+            batch_size=BATCH,
+        )
+        for to_state in {to_state for _, to_state in moves}:
+            moved = [p for p, towards in moves if towards == to_state]
+            Participant.objects.filter(pk__in=[p.pk for p in moved]).update(state=to_state)
+            for p in moved:
+                p.state = to_state
 
 
 def assess_participant(participant: Participant, *, facts: Facts, by: User | None) -> Eligibility:
     """Judge a participant by the protocol in force; write the judgment only when it says something new."""
+    return assess_all(participant.trial, facts={participant.pk: facts}, by=by)[participant.pk]
+
+
+def assess_all(trial: Trial, *, facts: Mapping[UUID, Facts], by: User | None) -> dict[UUID, Eligibility]:
+    """Judge many participants in one transaction, by participant key."""
+    protocol = trial.protocol
     with audit.context(by=by, why="Eligibility is assessed"):
-        participant = _locked(participant)
-        verdict = assess(participant.trial.protocol, facts)
-        if participant.state in SETTLED:
-            return verdict
-        reasons = [{"code": str(r.code), "sentence": r.sentence} for r in verdict.reasons]
-        last = participant.assessments.order_by("-occurred_at", "-recorded_at").first()
-        if last is None or (last.eligible, last.reasons) != (verdict.eligible, reasons):
-            EligibilityAssessment.objects.create(
-                participant=participant,
-                eligible=verdict.eligible,
-                reasons=reasons,
-                facts=facts.to_dict(),
-                **stamp(participant.trial, None),
-            )
-        event = Event.FIND_ELIGIBLE if verdict.eligible else Event.FIND_NOT_ELIGIBLE
-        change_state(participant, event=event, by=by, why="Eligibility is assessed")
-    return verdict
+        people = Participant.objects.select_for_update().filter(trial=trial).order_by("pk").in_bulk(list(facts))
+        verdicts = {pk: assess(protocol, facts[pk]) for pk in people}
+        open_to = {pk: p for pk, p in people.items() if p.state not in SETTLED}
+        last = _last_judgments(open_to)
+        stamped = stamp(trial, None)
+        new = [
+            EligibilityAssessment(participant=p, facts=facts[pk].to_dict(), **_judgment(verdicts[pk]), **stamped)
+            for pk, p in open_to.items()
+            if last.get(pk) != _judgment(verdicts[pk])
+        ]
+        EligibilityAssessment.objects.bulk_create(new, batch_size=BATCH)
+        for event in (Event.FIND_ELIGIBLE, Event.FIND_NOT_ELIGIBLE):
+            moved = [p for pk, p in open_to.items() if verdicts[pk].eligible == (event is Event.FIND_ELIGIBLE)]
+            change_states(moved, event=event, by=by, why="Eligibility is assessed", stamped=stamped)
+    return verdicts
+
+
+def _judgment(verdict: Eligibility) -> dict:
+    reasons = [{"code": str(r.code), "sentence": r.sentence} for r in verdict.reasons]
+    return {"eligible": verdict.eligible, "reasons": reasons}
+
+
+def _last_judgments(people: Mapping[UUID, Participant]) -> dict[UUID, dict]:
+    rows = EligibilityAssessment.objects.filter(participant__in=list(people)).order_by("occurred_at", "recorded_at")
+    return {row.participant_id: {"eligible": row.eligible, "reasons": row.reasons} for row in rows}
 
 
 def record_consent(
