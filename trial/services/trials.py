@@ -13,7 +13,15 @@ from trial.states import ProtocolEvent, ProtocolState, TrialEvent, TrialState, n
 
 
 class Refused(Exception):
-    """An act the rules don't allow; the message says what to do instead."""
+    """An act the rules don't allow; the message says what to do instead, the code is for programs."""
+
+    code = "refused"
+
+
+class NotNow(Refused):
+    """An act that the present state of the trial or its list doesn't allow, whoever asks and for whom."""
+
+    code = "not_now"
 
 
 def require(user: User, permission: Permission, trial: Trial, site: Site | None = None) -> None:
