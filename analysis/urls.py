@@ -1,5 +1,11 @@
-"""Pages of the app."""
+"""Pages of the analysis."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from analysis import views
+
+urlpatterns = [
+    path("reports/", views.reports, name="reports"),
+    path("reports/<uuid:pk>/", views.report, name="report"),
+    path("reports/<uuid:pk>/files/<str:name>", views.download, name="report-file"),
+]

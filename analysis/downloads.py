@@ -1,0 +1,78 @@
+"""The files of a report, by name: what each holds, of what type, and who may have it."""
+
+import csv
+import io
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from analysis import services
+from analysis.consort_svg import to_svg
+from analysis.figures import cascade, forest_of_effects, forest_of_subgroups
+from analysis.masking import scrambled_csv
+from analysis.models import Freeze
+from analysis.tables import to_csv
+from trial.crypto import derived_key
+from trial.roles import Permission
+
+P = Permission
+
+
+class Download(NamedTuple):
+    """One file: how to make it, and the permission it needs."""
+
+    label: str
+    content_type: str
+    permission: Permission
+    make: Callable[[Freeze], str | bytes]
+
+
+def _table(name: str) -> Callable[[Freeze], str]:
+    return lambda freeze: to_csv(services.report(freeze).tables[name])
+
+
+def _cascade(name: str) -> Callable[[Freeze], bytes]:
+    def draw(freeze: Freeze) -> bytes:
+        bars = services.report(freeze).cascades[name]
+        return cascade(bars, title=bars[0].label)
+
+    return draw
+
+
+def _codebook(freeze: Freeze) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["name", "label", "type", "unit", "codes", "source"])
+    for v in freeze.codebook:
+        writer.writerow([v["name"], v["label"], v["type"], v["unit"] or "", _codes(v["codes"]), v["source"]])
+    return out.getvalue()
+
+
+def _codes(codes: dict[str, Any]) -> str:
+    return "; ".join(f"{code} = {label}" for code, label in codes.items())
+
+
+def _scrambled(freeze: Freeze) -> str:
+    return scrambled_csv(services.subjects_csv(freeze), derived_key(f"scramble:{freeze.pk}"))
+
+
+CSV, SVG = "text/csv; charset=utf-8", "image/svg+xml"
+DOWNLOADS: dict[str, Download] = {
+    "flow.svg": Download("CONSORT flow", SVG, P.SEE_REPORT_BY_ARM, lambda f: to_svg(services.report(f).flow)),
+    "effects.csv": Download("Effects", CSV, P.SEE_REPORT_BY_ARM, _table("effects")),
+    "effects.svg": Download(
+        "Forest plot of effects", SVG, P.SEE_REPORT_BY_ARM, lambda f: forest_of_effects(services.report(f).effects)
+    ),
+    "subgroups.csv": Download("Subgroups", CSV, P.SEE_REPORT_BY_ARM, _table("subgroups")),
+    "subgroups.svg": Download(
+        "Forest plot of subgroups", SVG, P.SEE_REPORT_BY_ARM, lambda f: forest_of_subgroups(services.report(f).subgroups)
+    ),
+    "baseline.csv": Download("Baseline characteristics", CSV, P.SEE_REPORT_BY_ARM, _table("baseline")),
+    "uptake.csv": Download("Predictors of uptake", CSV, P.SEE_REPORT_BY_ARM, _table("uptake")),
+    "cascade-screening.svg": Download("Cascade, screening arm", SVG, P.SEE_REPORT_BY_ARM, _cascade("screening")),
+    "cascade-control.svg": Download("Cascade, control arm", SVG, P.SEE_REPORT_BY_ARM, _cascade("control")),
+    "cascade-low-risk.svg": Download("Cascade, low risk", SVG, P.SEE_REPORT_BY_ARM, _cascade("low_risk")),
+    "codebook.csv": Download("Codebook", CSV, P.DOWNLOAD_DATASET, _codebook),
+    "dataset-scrambled.csv": Download("Dataset, arms scrambled", CSV, P.DOWNLOAD_DATASET, _scrambled),
+}
+# The dataset with its arms needs both permissions, so it stands by itself.
+DATASET = "dataset.csv"

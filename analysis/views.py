@@ -1,0 +1,101 @@
+"""Freezes, their reports, and the files of each."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.safestring import mark_safe
+
+from analysis import services
+from analysis.consort_svg import to_svg
+from analysis.downloads import CSV, DATASET, DOWNLOADS, Download
+from analysis.figures import cascade, forest_of_effects, forest_of_subgroups
+from analysis.forms import FreezeForm
+from analysis.formats import events_of, interval, p_equation, percentage_points
+from analysis.masking import pooled
+from analysis.models import Freeze
+from trial.models import Trial, User
+from trial.pages import SignedIn, page, refusals
+from trial.roles import Permission
+
+P = Permission
+
+
+@page(P.SEE_REPORT_POOLED)
+def reports(request: SignedIn) -> HttpResponse:
+    """List the freezes the user may read, and freeze a dataset."""
+    may_freeze = Trial.objects.visible_to(request.user, P.FREEZE_DATASET).exists()
+    form = FreezeForm(request.POST or None, user=request.user) if may_freeze else None
+    if request.method == "POST" and form and form.is_valid():
+        with refusals(lambda message: form.add_error(None, message)):
+            frozen = services.freeze(form.cleaned_data["trial"], purpose=form.cleaned_data["purpose"], by=request.user)
+            messages.success(request, f"{frozen} is frozen: {frozen.people} people, SHA-256 {frozen.sha256[:12]}…")
+            return redirect("report", frozen.pk)
+    freezes = Freeze.objects.visible_to(request.user).select_related("trial", "frozen_by").defer("subjects")
+    return render(request, "analysis/reports.html", {"freezes": freezes, "form": form})
+
+
+@page(P.SEE_REPORT_POOLED)
+def report(request: SignedIn, pk: UUID) -> HttpResponse:
+    """Show the report of one freeze: by arm for those who may, pooled for everybody else."""
+    frozen = get_object_or_404(Freeze.objects.visible_to(request.user).select_related("trial", "protocol_version"), pk=pk)
+    found = services.report(frozen)
+    context = {"freeze": frozen, "downloads": _downloads(request.user, frozen), "protocol": frozen.protocol_version.protocol}
+    if not _sees(request.user, frozen, P.SEE_REPORT_BY_ARM):
+        stem = [(box, found.flow.left.get(box.key)) for box in found.flow.stem]
+        return render(request, "analysis/report_pooled.html", context | {"pooled": pooled(found.rows), "stem": stem})
+    return render(request, "analysis/report.html", context | _by_arm(found))
+
+
+def _by_arm(found: services.Report) -> dict:
+    primary, groups = found.primary, found.primary_subgroups
+    counts = primary.counts
+    return {
+        "primary": {
+            "label": primary.label,
+            "screening": events_of(counts.events, counts.n),
+            "control": events_of(counts.control_events, counts.control_n),
+            "odds_ratio": interval(primary.odds_ratio),
+            "risk_ratio": interval(primary.risk_ratio),
+            "risk_difference": percentage_points(primary.risk_difference),
+            "methods": [primary.odds_ratio.method, primary.risk_ratio.method, primary.risk_difference.method],
+            "notes": [e.why for e in (primary.odds_ratio, primary.risk_ratio, primary.risk_difference) if e.why],
+            "interaction": p_equation(groups.interaction.wald),
+            "interaction_lr": p_equation(groups.interaction.likelihood_ratio),
+        },
+        "flow_svg": mark_safe(to_svg(found.flow)),  # noqa: S308  our own drawing; labels are escaped where it is made
+        "figures": [
+            ("Effects", mark_safe(forest_of_effects(found.effects).decode())),  # noqa: S308
+            ("Subgroups", mark_safe(forest_of_subgroups(found.subgroups).decode())),  # noqa: S308
+        ],
+        "cascades": [
+            mark_safe(cascade(bars, title=bars[0].label).decode())  # noqa: S308
+            for bars in found.cascades.values()
+        ],
+        "tables": [found.tables[name] for name in ("effects", "subgroups", "baseline", "uptake")],
+    }
+
+
+@page(P.SEE_REPORT_POOLED)
+def download(request: SignedIn, pk: UUID, name: str) -> HttpResponse:
+    """Send one file of a report to whoever may have it."""
+    frozen = get_object_or_404(Freeze.objects.visible_to(request.user).select_related("trial"), pk=pk)
+    chosen = _downloads(request.user, frozen).get(name)
+    if chosen is None:
+        raise Http404
+    response = HttpResponse(chosen.make(frozen), content_type=chosen.content_type)
+    response["Content-Disposition"] = f'attachment; filename="{frozen.trial.code}-freeze-{frozen.number}-{name}"'
+    return response
+
+
+def _downloads(user: User, frozen: Freeze) -> dict[str, Download]:
+    """Return the files of this freeze that the user may have."""
+    found = {name: d for name, d in DOWNLOADS.items() if _sees(user, frozen, d.permission)}
+    if _sees(user, frozen, P.DOWNLOAD_DATASET) and _sees(user, frozen, P.SEE_REPORT_BY_ARM):
+        found[DATASET] = Download("Dataset", CSV, P.DOWNLOAD_DATASET, services.subjects_csv)
+    return found
+
+
+def _sees(user: User, frozen: Freeze, permission: Permission) -> bool:
+    return Freeze.objects.visible_to(user, permission).filter(pk=frozen.pk).exists()
