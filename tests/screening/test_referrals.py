@@ -124,6 +124,7 @@ def test_day_180_is_inside_and_day_181_is_not():
     assert last == date(2023, 7, 9)
     assert day_of_window(RANDOMIZED, RANDOMIZED) == 0
     assert day_of_window(RANDOMIZED, last) == 180
+    assert may_call(offer(), CONTACT, at=taipei(RANDOMIZED)) is None
     assert may_call(offer(), CONTACT, at=taipei(last)) is None
     refusal = may_call(offer(), CONTACT, at=taipei(last + timedelta(days=1)))
     assert refusal.code == "window_over"

@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trial.ages import age_bounds, age_on, birth_bounds, narrowed
@@ -26,6 +26,9 @@ def test_a_year_is_completed_on_the_birthday(birth, day, age):
 
 
 @given(birth=days, on=days)
+@example(birth=date(2000, 2, 28), on=date(2024, 2, 29))
+@example(birth=date(2001, 3, 1), on=date(2024, 2, 29))
+@example(birth=date(2000, 2, 29), on=date(2024, 2, 29))
 def test_an_age_bounds_exactly_the_birth_dates_that_give_it(birth, on):
     age = age_on(birth, on)
     if age < 0:
@@ -44,4 +47,8 @@ def test_sixty_three_on_a_film_is_sixty_three_or_four_at_new_year():
 def test_two_films_narrow_a_birth_date_or_contradict_each_other():
     spring, autumn = birth_bounds(63, date(2022, 4, 1)), birth_bounds(64, date(2022, 10, 1))
     assert narrowed(spring, autumn) == (date(1958, 4, 2), date(1958, 10, 1))
+    assert narrowed((date(1958, 1, 1), date(1958, 6, 1)), (date(1958, 6, 1), date(1959, 1, 1))) == (
+        date(1958, 6, 1),
+        date(1958, 6, 1),
+    )
     assert narrowed(spring, birth_bounds(50, date(2022, 10, 1))) is None

@@ -19,6 +19,8 @@ from trial.partial_dates import PartialDate, PartialDateError, parse
         ("20220305", "2022-03-05", date(2022, 3, 5), date(2022, 3, 5)),
         ("2022/03/05", "2022-03-05", date(2022, 3, 5), date(2022, 3, 5)),
         (" 2022/3/5 ", "2022-03-05", date(2022, 3, 5), date(2022, 3, 5)),
+        ("1850", "1850", date(1850, 1, 1), date(1850, 12, 31)),
+        ("2200", "2200", date(2200, 1, 1), date(2200, 12, 31)),
         ("２０２２－０３", "2022-03", date(2022, 3, 1), date(2022, 3, 31)),
     ],
 )
@@ -42,6 +44,8 @@ def test_what_can_be_written(text, kept, earliest, latest):
         ("2022-02-29", "2022-02 has 28 days. Correct the day."),
         ("20220431", "2022-04 has 30 days"),
         ("2022-04-00", "2022-04 has 30 days"),
+        ("1849", "the year 1849 must lie between 1850 and 2200. Correct it."),
+        ("2201", "the year 2201"),
         ("1022-03-05", "the year 1022 must lie between 1850 and 2200"),
     ],
 )
