@@ -1,6 +1,5 @@
 """How a process takes part in the servers of a `var` folder, and starts their keeper if none lives."""
 
-import fcntl
 import logging
 import os
 import subprocess
@@ -12,7 +11,7 @@ from typing import BinaryIO
 
 from config.embedded.errors import EmbeddedError
 from config.embedded.home import open_var, prepare
-from config.embedded.lease import hold, holds_any, take, try_take
+from config.embedded.lease import hold, holds_any, try_take, wait_for_end
 from config.embedded.server import Server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +23,15 @@ LOG_LIMIT = 5 * 2**20  # bytes; a longer log starts anew with the next keeper
 logger = logging.getLogger(__name__)
 _keepers: list[subprocess.Popen[bytes]] = []
 _watchers: dict[Path, threading.Thread] = {}
+_on_the_way: set[int] = set()  # locks that are being handed to a keeper
+
+
+def _let_go_after_fork() -> None:
+    while _on_the_way:
+        os.close(_on_the_way.pop())
+
+
+os.register_at_fork(after_in_child=_let_go_after_fork)
 
 
 def ensure(server: Server) -> None:
@@ -52,6 +60,7 @@ def start_keeper(var: Path) -> "subprocess.Popen[bytes] | None":
     lock = try_take(var / "locks" / "keeper")
     if lock is None:
         return None
+    _on_the_way.add(lock)
     try:
         prepare(var)
         with open_log(var) as log:
@@ -65,6 +74,7 @@ def start_keeper(var: Path) -> "subprocess.Popen[bytes] | None":
                 start_new_session=True,
             )
     finally:
+        _on_the_way.remove(lock)
         os.close(lock)
     _keepers[:] = [former for former in _keepers if former.poll() is None] + [keeper]
     return keeper
@@ -81,7 +91,7 @@ def watch(var: Path) -> None:
 def _watch(var: Path) -> None:
     while holds_any(var / "locks") and (var / "locks").exists():
         try:
-            os.close(take(var / "locks" / "keeper", fcntl.LOCK_SH))  # waits for the end of the keeper
+            wait_for_end(var / "locks" / "keeper")
             if holds_any(var / "locks"):
                 start_keeper(var)
         except OSError as error:

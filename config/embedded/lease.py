@@ -26,6 +26,13 @@ def try_take(path: Path) -> int | None:
         return None
 
 
+def wait_for_end(path: Path) -> None:
+    """Wait until nobody has `path` for itself."""
+    descriptor = take(path, fcntl.LOCK_SH)
+    fcntl.flock(descriptor, fcntl.LOCK_UN)  # a process forked meanwhile has the descriptor too
+    os.close(descriptor)
+
+
 def hold(path: Path) -> None:
     """Share `path` with other holders until this process ends.
 

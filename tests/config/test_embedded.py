@@ -29,6 +29,13 @@ from config.embedded import postgres, valkey
 known = {"postgres": postgres.ensure_postgres, "valkey": valkey.ensure_valkey}
 for name in sys.argv[2:]:
     print(known[name](pathlib.Path(sys.argv[1])), flush=True)
+"""
+FORK = """
+import os, time
+time.sleep(0.5)  # until the thread that watches the keeper waits
+os.fork()
+"""
+WAIT = """
 print("ready", flush=True)
 sys.stdin.read()
 """
@@ -44,9 +51,11 @@ class Clients:
         self.var = var
         self.processes: list[subprocess.Popen[str]] = []
 
-    def start(self, *names: str, python: str = sys.executable, **kwargs: object) -> "subprocess.Popen[str]":
+    def start(
+        self, *names: str, python: str = sys.executable, fork: bool = False, **kwargs: object
+    ) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
-            [python, "-c", CLIENT, str(self.var), *(names or ("postgres", "valkey"))],
+            [python, "-c", CLIENT + FORK * fork + WAIT, str(self.var), *(names or ("postgres", "valkey"))],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -114,8 +123,15 @@ def query(var: Path, sql: str) -> list[tuple[object, ...]]:
 
 def answers(var: Path) -> bool:
     try:
-        return query(var, "SELECT 1") == [(1,)] and valkey(var).ping()
-    except (psycopg.OperationalError, redis.RedisError, OSError):
+        return query(var, "SELECT 1") == [(1,)] and pings(var)
+    except (psycopg.OperationalError, OSError):
+        return False
+
+
+def pings(var: Path) -> bool:
+    try:
+        return valkey(var).ping()
+    except (redis.RedisError, OSError):
         return False
 
 
@@ -204,6 +220,16 @@ def test_a_killed_keeper_or_server_is_replaced_for_a_process_that_only_waits(var
     assert query(var, "SELECT answer FROM kept") == [(42,)]
     assert valkey(var).get("kept") == b"42"
     assert len(running(var, "config.embedded.keeper")) == 1
+
+
+def test_a_fork_does_not_stand_in_the_way_of_the_next_keeper(var, clients):
+    """Celery's pool forks while its parent waits for the keeper's lock."""
+    clients.use("valkey", fork=True)
+    for _ in range(2):
+        (keeper,) = running(var, "config.embedded.keeper")
+        os.kill(keeper, signal.SIGKILL)
+        wait_until(lambda killed=keeper: running(var, "config.embedded.keeper") not in ([], [killed]))
+        wait_until(lambda: pings(var))
 
 
 def test_servers_of_a_killed_keeper_without_clients_do_not_stay(var, clients):
