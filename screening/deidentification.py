@@ -77,8 +77,8 @@ KEPT = {
     *TABLES,
 }
 MANUFACTURERS = (
-    "AGFA", "CANON", "CARESTREAM", "FUJI", "GE", "HOLOGIC", "KODAK", "KONICA", "PHILIPS", "SAMSUNG",
-    "SHIMADZU", "SIEMENS", "TOSHIBA",
+    "AGFA", "CANON", "CARESTREAM", "FUJI", "FUJIFILM", "GE", "HOLOGIC", "KODAK", "KONICA", "PHILIPS",
+    "SAMSUNG", "SHIMADZU", "SIEMENS", "TOSHIBA",
 )  # fmt: skip
 TEXT_REPRESENTATIONS = {
     "AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT",
@@ -155,10 +155,8 @@ def _age(ds: Dataset) -> str:
 
 def _manufacturer(ds: Dataset) -> str:
     """Return the maker's name from a list, OTHER for free text (which might name a hospital)."""
-    stated = text_of(ds, "Manufacturer").upper()
-    return next(
-        (maker for maker in MANUFACTURERS if re.search(rf"\b{maker}", stated)), "OTHER" if stated else ""
-    )
+    stated = re.findall(r"[A-Z]+", text_of(ds, "Manufacturer").upper())
+    return next((maker for maker in MANUFACTURERS if maker in stated), "OTHER" if stated else "")
 
 
 def _copy_pixels(ds: Dataset, clean: Dataset) -> None:

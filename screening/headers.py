@@ -7,6 +7,7 @@ from pydicom import Dataset
 
 from screening.reasons import Reason, Rejected, shown
 
+FIRST_YEAR, LAST_YEAR = 1850, 2200  # dates in stored files are shifted: none may leave the calendar
 OLDEST = 130  # years; PatientAge beyond it is a typing error
 UID = re.compile(r"[012](\.(0|[1-9]\d*))+")
 VIEW_WORDS = {
@@ -31,17 +32,18 @@ def uid_of(ds: Dataset, keyword: str) -> str:
     """Return a valid UID (PS3.5 section 9) or refuse the file."""
     text = text_of(ds, keyword)
     if len(text) > 64 or not UID.fullmatch(text):
-        raise Rejected(Reason.MISSING_ATTRIBUTE, f"{keyword} is {shown(text)}")
+        raise Rejected(Reason.MISSING_ATTRIBUTE, f"{keyword} is missing or no UID of at most 64 characters")
     return text
 
 
 def date_of(ds: Dataset, keyword: str) -> date | None:
-    """Return a header date, None when absent or not a date."""
+    """Return a header date, None when absent, not a date, or of a year in which nobody was filmed or born."""
     text = text_of(ds, keyword)
     try:
-        return datetime.strptime(text, "%Y%m%d").date() if re.fullmatch(r"\d{8}", text) else None
+        found = datetime.strptime(text, "%Y%m%d").date() if re.fullmatch(r"\d{8}", text) else None
     except ValueError:
         return None
+    return found if found and FIRST_YEAR <= found.year <= LAST_YEAR else None
 
 
 def age_of(ds: Dataset) -> int | None:

@@ -47,6 +47,12 @@ class Recipe:
     weight_decay: float = 1e-3
     seed: int = 1
 
+    def __post_init__(self) -> None:
+        """Refuse a recipe that trains nothing."""
+        for name, least in (("width", 1), ("epochs", 1), ("batches", 1), ("patience", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}.")
+
 
 @dataclass(frozen=True)
 class Films:

@@ -23,6 +23,7 @@ from screening.training import (
 from screening.training_sets import labeled_films, phantom_films, phantom_scores
 
 TEST_FILMS = 400
+FEWEST = 20
 THRESHOLD_RULE = "film mean >= threshold; Youden's index on the tuning films"
 DEMONSTRATION = "Demonstration only. Trained on synthetic pictures; says nothing about any person."
 RESEARCH = "Research only. Not validated; must not guide care."
@@ -44,6 +45,8 @@ def _performance(scores: np.ndarray, positive: Labels) -> Report:
 
 def train_on_phantoms(count: int, recipe: Recipe, out: Path | None, tick: Tick) -> Report:
     """Train on `count` phantoms, tune on a quarter as many others, test on 400 never seen."""
+    if count < FEWEST:
+        raise ValueError(f"Phantoms must number at least {FEWEST} to hold both outcomes, not {count}.")
     seed = recipe.seed * 10
     films, tuning = phantom_films(count, seed), phantom_films(max(count // 4, 40), seed + 1)
     network, aucs = train(films, tuning, recipe, tick)

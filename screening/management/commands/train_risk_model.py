@@ -10,7 +10,6 @@ from tqdm import tqdm
 
 from screening import training_reports
 from screening.training import Recipe
-from screening.training_sets import BadLabels
 
 
 class Command(BaseCommand):
@@ -41,11 +40,13 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         """Train, and print what the network is worth."""
         torch.set_num_threads(options["threads"])
-        recipe = Recipe(**{name: options[name] for name in ("width", "epochs", "patience", "seed")})
         try:
+            recipe = Recipe(
+                **{name: options[name] for name in ("width", "epochs", "patience", "batches", "seed")}
+            )
             with tqdm(desc="Training", unit="epoch") as bar:
                 report = self._run(options, recipe, bar)
-        except (BadLabels, ValueError) as error:
+        except (ValueError, OSError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
             json.dumps(report, indent=1) if options["json"] else training_reports.in_words(report)
@@ -58,7 +59,7 @@ class Command(BaseCommand):
             bar.set_postfix(tuning_auc=f"{auc:.3f}", refresh=False)
             bar.update()
 
-        if options["phantoms"]:
+        if options["phantoms"] is not None:
             return training_reports.train_on_phantoms(options["phantoms"], recipe, options["out"], tick)
         if not options["labels"]:
             raise CommandError("--images needs --labels, the CSV that says which films are positive.")
