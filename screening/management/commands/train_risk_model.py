@@ -29,6 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--folds", type=int, default=5)
         parser.add_argument("--epochs", type=int, default=50, help="at most, for each learning rate")
         parser.add_argument("--patience", type=int, default=0, help="epochs without a record (published: 0)")
+        parser.add_argument("--batches", type=int, default=10, help="in an epoch (published: 10)")
         parser.add_argument(
             "--width", type=int, default=16, help="channels of the first stage (published: 64)"
         )
