@@ -7,6 +7,7 @@ from screening import api as screening
 from trial import api as trial
 
 router = DefaultRouter()
+router.include_format_suffixes = False
 for app in (trial, screening, analysis):
     app.register(router)
 urlpatterns = router.urls

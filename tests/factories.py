@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from screening.models import ModelVersion, Radiograph, Referral, Score
 from screening.services import cohort, scoring
@@ -161,3 +162,10 @@ def referral_of(participant: Participant) -> Referral:
 def days_later(day: date, days: int) -> PartialDate:
     """Return a whole date some days after another."""
     return PartialDate.of(day + timedelta(days=days))
+
+
+def signed_in(user: User) -> APIClient:
+    """Return a client that speaks JSON, signed in as `user`."""
+    client = APIClient()
+    client.force_login(user)
+    return client
