@@ -38,7 +38,9 @@ class IntakeReason(StrEnum):
     PIXELS_OF_TWO_PEOPLE = "pixels_of_two_people"
     IDENTITY_MISMATCH = "identity_mismatch"
     UNKNOWN_PERSON = "unknown_person"
+    ISSUER_NOT_STATED = "issuer_not_stated"
     WITHDRAWN = "withdrawn"
+    IDENTITY_ERASED = "identity_erased"
 
 
 INTAKE_SENTENCES = {
@@ -50,7 +52,10 @@ INTAKE_SENTENCES = {
     IntakeReason.PIXELS_OF_TWO_PEOPLE: "The same picture came for two people; both films are held for a person to look.",
     IntakeReason.IDENTITY_MISMATCH: "Sex or birth date differ from what is registered for this number; a person must look.",
     IntakeReason.UNKNOWN_PERSON: "Nobody is registered under this number, and this trial registers people first.",
+    IntakeReason.ISSUER_NOT_STATED: "This number is registered at another site, and the film does not say who issued it; "
+    "a person must look.",
     IntakeReason.WITHDRAWN: "This participant withdrew; the film is kept out and not scored.",
+    IntakeReason.IDENTITY_ERASED: "This person's identity was erased; the film is kept out and not scored.",
 }
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import os
+import unicodedata
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -21,8 +22,11 @@ def derived_key(purpose: str) -> bytes:
 
 
 def identity_hash(issuer: str, number: str) -> bytes:
-    """Hash a hospital number under a key, so that the table of hashes can't be searched without it."""
-    message = f"{issuer.strip()}\x1f{number.strip()}".encode()
+    """Hash a hospital number under a key, so that the table of hashes can't be searched without it.
+
+    Blanks around it and full-width digits make no other person.
+    """
+    message = "\x1f".join(unicodedata.normalize("NFKC", text).strip() for text in (issuer, number)).encode()
     return hmac.digest(derived_key("identity-hash"), message, "sha256")
 
 

@@ -4,25 +4,42 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.core.files.base import ContentFile
-from django.db import IntegrityError
+from django.db import IntegrityError, connection, transaction
 
-from screening.dicom import Film, Rejected, SetAside, crosswalk, deidentify, file_sha256, keyed_uid, pixel_sha256, read_film
-from screening.models import Radiograph, Receipt
+from screening.dicom import (
+    Film,
+    Reason,
+    Rejected,
+    SetAside,
+    crosswalk,
+    deidentify,
+    file_sha256,
+    keyed_uid,
+    pixel_sha256,
+    read_film,
+)
+from screening.models import Radiograph, Receipt, film_path
+from screening.services.identification import Claim, contradicts, learn
 from screening.vocabulary import COUNTING, INTAKE_SENTENCES, FilmState, IntakeReason, ReceiptOutcome
 from trial import audit
-from trial.ages import birth_bounds, narrowed
 from trial.crypto import derived_key, encrypt
-from trial.models import Participant, Person, PersonKey, Site, Trial, User
-from trial.partial_dates import PartialDate
+from trial.models import Allocation, Participant, Person, PersonKey, Severity, Site, Trial, User
 from trial.protocol_parts import UnknownPerson
-from trial.services import people
-from trial.states import State
+from trial.services import conduct, people
+from trial.services.trials import NotNow, Refused
+from trial.states import State, TrialState
 
-SEXES: Mapping[str, str] = {"F": "female", "M": "male"}
 LONGEST_SHIFT = 365  # days; dates in stored files move back by one number a person, so that intervals survive
+LARGEST_SIDE = 65535  # Rows and Columns are 16 bit numbers; anything else in a header is nonsense
+TRIES = 3
+CLOSED_DOORS: Mapping[str, str] = {
+    TrialState.DRAFT: "has no protocol in force yet. Approve and activate one, then send the films",
+    TrialState.LOCKED: "is locked: its data no longer change",
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +57,36 @@ class Answer:
         return self.outcome == ReceiptOutcome.ACCEPTED
 
 
+@dataclass(frozen=True)
+class _Delivery:
+    """One file on its way in: where to, from where, by whom."""
+
+    site: Site
+    source: str
+    by: User | None
+    sha256: str
+
+    @property
+    def trial(self) -> Trial:
+        return self.site.trial
+
+    def answer(
+        self, outcome: ReceiptOutcome, reason: str, row: Radiograph | None, message: str = ""
+    ) -> Answer:
+        """Write the receipt and return what it says."""
+        Receipt.objects.create(
+            trial=self.trial,
+            radiograph=row,
+            outcome=outcome,
+            reason=str(reason),
+            file_sha256=self.sha256,
+            source=self.source,
+            received_from=self.by,
+        )
+        said = message or INTAKE_SENTENCES[IntakeReason(reason)]
+        return Answer(outcome, str(reason), said, row.pk if row else None)
+
+
 class _Held(Exception):
     """The film is kept, but out of the count until a person has looked."""
 
@@ -48,113 +95,220 @@ class _Held(Exception):
 
 
 def receive(data: bytes, *, site: Site, source: str, by: User | None) -> Answer:
-    """Take one file for the site's trial; the answer is given only when file and row are durable."""
-    try:
-        return _receive(data, site, source, by)
-    except IntegrityError:
-        # The same film came in twice at this moment: now the other one is there to be found.
-        return _receive(data, site, source, by)
+    """Take one file for the site's trial; the answer is given only when file and row are durable.
+
+    Must not run inside another transaction. Raises Refused when the trial takes no films or the film can't be
+    stored; then nothing was taken.
+    """
+    if why := CLOSED_DOORS.get(Trial.objects.values_list("state", flat=True).get(pk=site.trial_id)):
+        raise NotNow(f"Trial {site.trial.code} {why}. Nothing was taken.")
+    delivery = _Delivery(site, source, by, file_sha256(data))
+    for left in reversed(range(TRIES)):
+        try:
+            return _receive(data, delivery)
+        except IntegrityError:
+            # The same picture or person came in twice at this moment: now the other one is there to be found.
+            if not left:
+                raise
+        except OSError as error:
+            raise Refused(
+                f"The film can't be stored ({error.strerror or error}). Nothing was taken; "
+                "see to the disk, then send it again."
+            ) from error
+    raise AssertionError("unreachable")
 
 
-def _receive(data: bytes, site: Site, source: str, by: User | None) -> Answer:
-    trial, sha256 = site.trial, file_sha256(data)
-    if known := Radiograph.objects.filter(trial=trial, file_sha256=sha256).first():
-        return _answer(trial, sha256, source, by, ReceiptOutcome.ALREADY_RECEIVED, IntakeReason.SAME_FILE, known)
-    try:
-        film = read_film(data, views=frozenset(str(v) for v in trial.protocol.views))
-    except Rejected as problem:
-        return _answer(trial, sha256, source, by, ReceiptOutcome.REJECTED, problem.code, None, problem.message)
-    except SetAside as problem:
-        return _set_aside(problem, site, source, by)
-    with audit.context(by=by, why="A film is received"):
-        return _take(film, site, source, by)
+def _receive(data: bytes, delivery: _Delivery) -> Answer:
+    # durable: the answer must not leave while an outer transaction can still take the row back
+    with transaction.atomic(durable=True):
+        _queue_up(delivery.trial, delivery.sha256)
+        if known := Radiograph.objects.filter(trial=delivery.trial, file_sha256=delivery.sha256).first():
+            return _again(known, delivery)
+        try:
+            film = read_film(data, views=frozenset(str(v) for v in delivery.trial.protocol.views))
+            with audit.context(by=delivery.by, why="A film is received"):
+                return _take(film, delivery)
+        except Rejected as problem:
+            return delivery.answer(ReceiptOutcome.REJECTED, problem.code, None, problem.message)
+        except SetAside as problem:
+            return _set_aside(problem, delivery)
 
 
-def _set_aside(problem: SetAside, site: Site, source: str, by: User | None) -> Answer:
+def _queue_up(trial: Trial, *things: str) -> None:
+    """Wait while another film with the same file, picture or UID is on its way in, then hold the others up.
+
+    In one order for everybody, or two films could wait for each other for ever.
+    """
+    with connection.cursor() as cursor:
+        for thing in sorted(things):
+            name = f"{trial.pk}:{thing}"
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+
+
+def _again(known: Radiograph, delivery: _Delivery) -> Answer:
+    """Answer a file that came before; one held for lack of a registration may be taken in now."""
+    if reconsider(known, by=delivery.by):
+        return delivery.answer(ReceiptOutcome.ACCEPTED, IntakeReason.TO_BE_SCORED, known)
+    return delivery.answer(ReceiptOutcome.ALREADY_RECEIVED, IntakeReason.SAME_FILE, known)
+
+
+def _set_aside(problem: SetAside, delivery: _Delivery) -> Answer:
     film: Film = problem.film
-    with audit.context(by=by, why="A film is received and set aside"):
-        person = people.ensure_person(_new_person(film), by=by)
-        row = _row(film, site.trial, person, source)
-        row.participant = Participant.objects.filter(trial=site.trial, person=person).first()
+    with audit.context(by=delivery.by, why="A film is received and set aside"):
+        person = people.ensure_person(_new_person(film), by=delivery.by)
+        row = _row(film, delivery, person)
+        before = Radiograph.objects.filter(
+            trial=row.trial, person=person, sop_instance_hash=row.sop_instance_hash, reason=problem.code
+        )
+        if known := before.first():
+            return delivery.answer(ReceiptOutcome.ALREADY_RECEIVED, IntakeReason.SAME_IMAGE, known)
+        row.participant = Participant.objects.filter(trial=row.trial, person=person).first()
         row.save()
         _move(row, FilmState.SET_ASIDE, problem.code)
-        return _answer(
-            site.trial, film.file_sha256, source, by, ReceiptOutcome.SET_ASIDE, problem.code, row, problem.message
-        )
+        return delivery.answer(ReceiptOutcome.SET_ASIDE, problem.code, row, problem.message)
 
 
-def _take(film: Film, site: Site, source: str, by: User | None) -> Answer:
-    trial = site.trial
-    person = people.ensure_person(_new_person(film), by=by)
-    row = _row(film, trial, person, source)
-    row.pixel_sha256 = pixel_sha256(film.dataset)
+def _take(film: Film, delivery: _Delivery) -> Answer:
+    picture = pixel_sha256(film.dataset)
+    _queue_up(delivery.trial, picture, film.sop_instance_uid)
+    person = people.ensure_person(_new_person(film), by=delivery.by)
+    row = _row(film, delivery, person)
+    row.pixel_sha256 = picture
+    held = None
     try:
-        if twin := _twin(row):
+        if twin := _twin(row, delivery.by):
             reason, known = twin
-            return _answer(trial, film.file_sha256, source, by, ReceiptOutcome.ALREADY_RECEIVED, reason, known)
-        row.participant = _owner(film, site, person, by)
-        held = None
+            return delivery.answer(ReceiptOutcome.ALREADY_RECEIVED, reason, known)
+        row.participant = _owner(film, delivery, person)
     except _Held as doubt:
         held = doubt.reason
-    _store(row, film, person)
-    _move(row, FilmState.SET_ASIDE if held else FilmState.ELIGIBLE, held or "")
-    outcome = ReceiptOutcome.SET_ASIDE if held else ReceiptOutcome.ACCEPTED
-    return _answer(trial, film.file_sha256, source, by, outcome, held or IntakeReason.TO_BE_SCORED, row)
+    return _keep(row, film, delivery, held)
 
 
-def _twin(row: Radiograph) -> tuple[IntakeReason, Radiograph] | None:
+def _twin(row: Radiograph, by: User | None) -> tuple[IntakeReason, Radiograph] | None:
     """Find the film that this one repeats; raise _Held where the two contradict each other."""
-    counting = Radiograph.objects.filter(trial=row.trial, state__in=COUNTING).select_for_update()
-    if same := counting.filter(sop_instance_hash=row.sop_instance_hash).first():
-        if same.pixel_sha256 == row.pixel_sha256 and same.person_id == row.person_id:
-            return IntakeReason.SAME_IMAGE, same
-        raise _Held(IntakeReason.UID_REUSED)
-    if same := counting.filter(pixel_sha256=row.pixel_sha256).first():
-        if same.person_id == row.person_id:
-            return IntakeReason.SAME_PIXELS, same
-        _move(same, FilmState.SET_ASIDE, IntakeReason.PIXELS_OF_TWO_PEOPLE)
+    films = Radiograph.objects.filter(trial=row.trial).exclude(pk=row.pk).select_for_update()
+    alike = list(films.filter(pixel_sha256=row.pixel_sha256))
+    disputed = any(film.person_id != row.person_id for film in alike)
+    for film in alike if disputed else []:
+        _dispute(film, by)
+    for film in alike:
+        if film.person_id == row.person_id and _repeats(film, row):
+            same = film.sop_instance_hash == row.sop_instance_hash
+            return (IntakeReason.SAME_IMAGE if same else IntakeReason.SAME_PIXELS), film
+    if disputed:
         raise _Held(IntakeReason.PIXELS_OF_TWO_PEOPLE)
+    # Films set aside by their header have no pixel hash: a corrected resend of theirs is no contradiction.
+    if (
+        films.filter(sop_instance_hash=row.sop_instance_hash)
+        .exclude(pixel_sha256__in=["", row.pixel_sha256])
+        .exists()
+    ):
+        raise _Held(IntakeReason.UID_REUSED)
     return None
 
 
-def _owner(film: Film, site: Site, person: Person, by: User | None) -> Participant:
+def _repeats(film: Radiograph, row: Radiograph) -> bool:
+    """Say whether an earlier film of the same picture and person stands in for this one."""
+    if film.reason == IntakeReason.UID_REUSED:
+        return film.sop_instance_hash == row.sop_instance_hash
+    return film.state in COUNTING or film.reason == IntakeReason.PIXELS_OF_TWO_PEOPLE
+
+
+def _dispute(film: Radiograph, by: User | None) -> None:
+    """Take a film out of the count because its picture came for somebody else too."""
+    if film.state not in COUNTING:
+        return
+    _move(film, FilmState.SET_ASIDE, IntakeReason.PIXELS_OF_TWO_PEOPLE)
+    if Allocation.objects.filter(participant=film.participant_id).exists():
+        # The allocation stands, with the films it was made from; what went wrong is documented.
+        conduct.record_deviation(
+            film.trial,
+            participant=film.participant,
+            category="film in doubt",
+            severity=Severity.MAJOR,
+            description=f"After randomization the picture of {film} came for another person too.",
+            by=by,
+        )
+
+
+def _owner(film: Film, delivery: _Delivery, person: Person) -> Participant:
     """Return whose film this is, registered now if the protocol lets a film do that."""
-    known = Participant.objects.filter(trial=site.trial, person=person).first()
+    claim = Claim.of(film)
+    known = Participant.objects.filter(trial=delivery.trial, person=person).first()
+    if contradicts(claim, known):
+        raise _Held(IntakeReason.IDENTITY_MISMATCH)
     if known is None:
-        if site.trial.protocol.unknown_person == UnknownPerson.HOLD:
+        if delivery.trial.protocol.unknown_person == UnknownPerson.HOLD:
             raise _Held(IntakeReason.UNKNOWN_PERSON)
-        return people.register(site, new=_new_person(film), by=by)
-    if _contradicts(known, film):
+        # Another film of theirs may register them at this moment, so what is registered is judged again.
+        known = people.register(delivery.site, new=_new_person(film), by=delivery.by)
+    elif not film.issuer and known.site_id != delivery.site.pk:
+        raise _Held(IntakeReason.ISSUER_NOT_STATED)
+    return _settled(claim, known, delivery.by)
+
+
+def _settled(claim: Claim, known: Participant, by: User | None) -> Participant:
+    """Return the participant if the film may count for them; raise _Held if not."""
+    if contradicts(claim, known):
         raise _Held(IntakeReason.IDENTITY_MISMATCH)
     if known.state == State.WITHDRAWN:
         raise _Held(IntakeReason.WITHDRAWN)
-    return known
+    if not PersonKey.objects.filter(person=known.person_id).exists():
+        raise _Held(IntakeReason.IDENTITY_ERASED)
+    return learn(claim, known, by=by)
 
 
-def _contradicts(known: Participant, film: Film) -> bool:
-    sex, (earliest, latest) = SEXES.get(film.sex), _new_person(film).bounds
-    if sex and known.sex and sex != known.sex:
-        return True
-    if earliest and latest and known.birth_earliest and known.birth_latest:
-        return narrowed((earliest, latest), (known.birth_earliest, known.birth_latest)) is None
-    return False
+def reconsider(row: Radiograph, *, by: User | None) -> bool:
+    """Take in a film that was held for lack of a registration, if it can count now; tell whether it does."""
+    if row.state != FilmState.SET_ASIDE or row.reason not in (
+        IntakeReason.UNKNOWN_PERSON,
+        IntakeReason.IDENTITY_MISMATCH,
+    ):
+        return False
+    owner = Participant.objects.filter(trial=row.trial, person=row.person_id).first()
+    if owner is None:
+        return False
+    with audit.context(by=by, why="A held film is looked at again"):
+        try:
+            if _twin(row, by):
+                return False
+            row.participant = _settled(Claim.stored(row), owner, by)
+        except _Held as doubt:
+            _move(row, FilmState.SET_ASIDE, doubt.reason)
+            return False
+        row.save(update_fields=["participant"])
+        _move(row, FilmState.ELIGIBLE, "")
+    return True
+
+
+def release_held(trial: Trial, *, by: User | None) -> int:
+    """Take in the films that were held for people who are registered by now; return how many."""
+    held = Radiograph.objects.filter(
+        trial=trial,
+        state=FilmState.SET_ASIDE,
+        reason=IntakeReason.UNKNOWN_PERSON,
+        person__participations__trial=trial,
+    )
+    return sum(reconsider(film, by=by) for film in held.select_related("person"))
 
 
 def _new_person(film: Film) -> people.NewPerson:
+    claim = Claim.of(film)
     return people.NewPerson(
         issuer=film.issuer,
         number=film.patient_id,
-        sex=SEXES.get(film.sex),
-        birth_date=PartialDate.of(film.birth_date) if film.birth_date else None,
-        birth_bounds=birth_bounds(film.patient_age, film.study_date) if film.patient_age is not None else None,
+        sex=claim.sex,
+        birth_date=claim.partial_birth_date,
+        birth_bounds=claim.age_bounds,
         name=film.patient_name,
     )
 
 
-def _row(film: Film, trial: Trial, person: Person, source: str) -> Radiograph:
-    key = derived_key(f"uids:{trial.pk}")
+def _row(film: Film, delivery: _Delivery, person: Person) -> Radiograph:
+    key = derived_key(f"uids:{delivery.trial.pk}")
     return Radiograph(
-        trial=trial,
+        trial=delivery.trial,
         person=person,
         sop_instance_hash=hmac.digest(key, film.sop_instance_uid.encode(), "sha256"),
         study_hash=hmac.digest(key, film.study_instance_uid.encode(), "sha256"),
@@ -164,29 +318,46 @@ def _row(film: Film, trial: Trial, person: Person, source: str) -> Radiograph:
         modality=film.modality[:16],
         view=film.view[:16],
         manufacturer=film.manufacturer[:64],
-        rows=film.rows,
-        columns=film.columns,
-        source=source,
+        rows=_side(film.rows),
+        columns=_side(film.columns),
+        source=delivery.source,
     )
 
 
-def _store(row: Radiograph, film: Film, person: Person) -> None:
-    """Write the de-identified file, synced, and what was taken out of it, encrypted; then the row."""
-    key = derived_key(f"uids:{row.trial_id}")
-    clean = deidentify(
-        film.dataset,
-        uid_of=lambda uid: keyed_uid(key, uid),
-        shift_days=-shift_days(person),
-        subject=row.participant.study_number if row.participant else "HELD",
-    )
-    wrapped = PersonKey.objects.get(person=person).wrapped
-    row.crosswalk_sealed = encrypt(wrapped, json.dumps(crosswalk(film.dataset)), "crosswalk")
-    row.file.save("", ContentFile(clean), save=False)
+def _side(pixels: int | None) -> int | None:
+    return pixels if pixels is not None and 0 <= pixels <= LARGEST_SIDE else None
+
+
+def _keep(row: Radiograph, film: Film, delivery: _Delivery, held: IntakeReason | None) -> Answer:
+    """Write the de-identified file, synced, then the row and the receipt; without the row, no file."""
+    clean = _clean(row, film)
     try:
+        row.file.save("", ContentFile(clean), save=False)
         row.save()
+        _move(row, FilmState.SET_ASIDE if held else FilmState.ELIGIBLE, held or "")
+        outcome = ReceiptOutcome.SET_ASIDE if held else ReceiptOutcome.ACCEPTED
+        return delivery.answer(outcome, held or IntakeReason.TO_BE_SCORED, row)
     except BaseException:
-        row.file.storage.delete(row.file.name)
+        row.file.storage.delete(film_path(row, ""))
         raise
+
+
+def _clean(row: Radiograph, film: Film) -> bytes:
+    """Return the de-identified file; put what it leaves out, encrypted, on the row."""
+    key = derived_key(f"uids:{row.trial_id}")
+    try:
+        clean = deidentify(
+            film.dataset,
+            uid_of=lambda uid: keyed_uid(key, uid),
+            shift_days=-shift_days(row.person),
+            subject=row.participant.study_number if row.participant else "HELD",
+        )
+        removed = json.dumps(crosswalk(film.dataset))
+    except Exception as error:  # a header's value may be anything, whatever its keyword promises
+        raise Rejected(Reason.UNREADABLE, type(error).__name__) from error
+    if held_key := PersonKey.objects.filter(person=row.person_id).first():
+        row.crosswalk_sealed = encrypt(bytes(held_key.wrapped), removed, "crosswalk")
+    return clean
 
 
 def shift_days(person: Person) -> int:
@@ -195,28 +366,7 @@ def shift_days(person: Person) -> int:
     return 1 + int.from_bytes(digest[:8], "big") % LONGEST_SHIFT
 
 
-def _move(row: Radiograph, state: FilmState, reason: str) -> None:
-    row.state, row.reason = state, str(reason)
-    row.save(update_fields=["state", "reason"])
-
-
-def _answer(
-    trial: Trial,
-    sha256: str,
-    source: str,
-    by: User | None,
-    outcome: ReceiptOutcome,
-    reason: str,
-    row: Radiograph | None,
-    message: str = "",
-) -> Answer:
-    Receipt.objects.create(
-        trial=trial,
-        radiograph=row,
-        outcome=outcome,
-        reason=str(reason),
-        file_sha256=sha256,
-        source=source,
-        received_from=by,
-    )
-    return Answer(outcome, str(reason), message or INTAKE_SENTENCES[IntakeReason(reason)], row.pk if row else None)
+def _move(row: Radiograph, state: FilmState, reason: Any) -> None:
+    if (row.state, row.reason) != (state, str(reason)):
+        row.state, row.reason = state, str(reason)
+        row.save(update_fields=["state", "reason"])

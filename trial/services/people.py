@@ -68,9 +68,10 @@ def register_all(
 ) -> list[Participant]:
     """Register people in the site's trial, in order; whoever is registered already is returned as they are."""
     with audit.context(by=by, why="People are registered"):
+        # Persons first: who waits here for somebody else's new person must not hold the site meanwhile.
+        persons = _ensure_persons(people, by)
         # The lock serializes registration at a site, so that study numbers have no gaps and nobody is in twice.
         site = Site.objects.select_for_update().select_related("trial").get(pk=site.pk)
-        persons = _ensure_persons(people, by)
         hashes = [identity_hash(new.issuer, new.number) for new in people]
         known = {p.person_id: p for p in Participant.objects.filter(trial=site.trial, person__in=persons.values())}
         fresh = {persons[h].pk: new for h, new in zip(hashes, people, strict=True) if persons[h].pk not in known}
@@ -104,7 +105,8 @@ def _ensure_persons(people: Sequence[NewPerson], by: User | None) -> dict[bytes,
     by_hash = {identity_hash(new.issuer, new.number): new for new in people}
     with audit.context(by=by, why="People become known"):
         known = _persons(by_hash)
-        fresh = {h: new for h, new in by_hash.items() if h not in known}
+        # In one order for everybody, so that two imports of the same people never wait for each other.
+        fresh = {h: by_hash[h] for h in sorted(by_hash) if h not in known}
         keys = {h: new_wrapped_key() for h in fresh}
         made = [_sealed(Person(identity_hash=h), keys[h], new) for h, new in fresh.items()]
         # Two films of a new person may arrive at once: the first row stands, and the second reads it.
@@ -173,15 +175,23 @@ def erase_identity(participant: Participant, *, by: User, why: str) -> None:
 
 
 def correct_person(
-    participant: Participant, *, by: User | None, why: str, sex: str | None = None, birth_date: PartialDate | None = None
+    participant: Participant,
+    *,
+    by: User | None,
+    why: str,
+    sex: str | None = None,
+    birth_date: PartialDate | None = None,
+    birth_bounds: tuple[date, date] | None = None,
 ) -> Participant:
-    """Correct sex or birth date; what an allocation used stays as it was used."""
+    """Correct sex, birth date or the bounds of an unknown one; what an allocation used stays as it was used."""
     with audit.context(by=by, why=why):
         participant = Participant.objects.select_for_update().get(pk=participant.pk)
         participant.sex = sex or participant.sex
         if birth_date:
             participant.birth_date = str(birth_date)
-            participant.birth_earliest, participant.birth_latest = birth_date.earliest, birth_date.latest
+            birth_bounds = birth_date.earliest, birth_date.latest
+        if birth_bounds:
+            participant.birth_earliest, participant.birth_latest = birth_bounds
         participant.save()
     return participant
 
