@@ -60,15 +60,23 @@ DOWNLOADS: dict[str, Download] = {
     "flow.svg": Download("CONSORT flow", SVG, P.SEE_REPORT_BY_ARM, lambda f: to_svg(services.report(f).flow)),
     "effects.csv": Download("Effects", CSV, P.SEE_REPORT_BY_ARM, _table("effects")),
     "effects.svg": Download(
-        "Forest plot of effects", SVG, P.SEE_REPORT_BY_ARM, lambda f: forest_of_effects(services.report(f).effects)
+        "Forest plot of effects",
+        SVG,
+        P.SEE_REPORT_BY_ARM,
+        lambda f: forest_of_effects(services.report(f).effects),
     ),
     "subgroups.csv": Download("Subgroups", CSV, P.SEE_REPORT_BY_ARM, _table("subgroups")),
     "subgroups.svg": Download(
-        "Forest plot of subgroups", SVG, P.SEE_REPORT_BY_ARM, lambda f: forest_of_subgroups(services.report(f).subgroups)
+        "Forest plot of subgroups",
+        SVG,
+        P.SEE_REPORT_BY_ARM,
+        lambda f: forest_of_subgroups(services.report(f).subgroups),
     ),
     "baseline.csv": Download("Baseline characteristics", CSV, P.SEE_REPORT_BY_ARM, _table("baseline")),
     "uptake.csv": Download("Predictors of uptake", CSV, P.SEE_REPORT_BY_ARM, _table("uptake")),
-    "cascade-screening.svg": Download("Cascade, screening arm", SVG, P.SEE_REPORT_BY_ARM, _cascade("screening")),
+    "cascade-screening.svg": Download(
+        "Cascade, screening arm", SVG, P.SEE_REPORT_BY_ARM, _cascade("screening")
+    ),
     "cascade-control.svg": Download("Cascade, control arm", SVG, P.SEE_REPORT_BY_ARM, _cascade("control")),
     "cascade-low-risk.svg": Download("Cascade, low risk", SVG, P.SEE_REPORT_BY_ARM, _cascade("low_risk")),
     "codebook.csv": Download("Codebook", CSV, P.DOWNLOAD_DATASET, _codebook),

@@ -46,6 +46,15 @@ class Report:
 
 def freeze(trial: Trial, *, purpose: str, by: User) -> Freeze:
     """Freeze the trial's record as it stands: rows, hash, codebook, protocol and code version."""
+    return _freeze(trial, purpose, by, unless_same=False)
+
+
+def freeze_if_changed(trial: Trial, *, purpose: str, by: User) -> Freeze:
+    """Freeze the record, or return the last freeze when nothing has changed since."""
+    return _freeze(trial, purpose, by, unless_same=True)
+
+
+def _freeze(trial: Trial, purpose: str, by: User, unless_same: bool) -> Freeze:
     require(by, Permission.FREEZE_DATASET, trial)
     if not purpose.strip():
         raise Refused("Say what this freeze is for, such as “interim report” or “final analysis”.")
@@ -54,13 +63,17 @@ def freeze(trial: Trial, *, purpose: str, by: User) -> Freeze:
         cut_off = timezone.now()
         frozen = dataset.build(trial, cut_off)
         last = trial.freezes.order_by("-number").first()
+        counts = {"received": frozen.intake.received, "scored": frozen.intake.scored}
+        counts |= {"set_aside": dict(frozen.intake.set_aside), "waiting": frozen.intake.waiting}
+        if unless_same and last and (last.sha256, last.intake) == (frozen.sha256, counts):
+            return last
         return Freeze.objects.create(
             trial=trial,
             number=last.number + 1 if last else 1,
             purpose=purpose,
             cut_off=cut_off,
             subjects=gzip.compress(frozen.csv.encode(), mtime=0),
-            intake={**vars(frozen.intake)},
+            intake=counts,
             people=len(frozen.rows),
             sha256=frozen.sha256,
             codebook=dataset.codebook(),

@@ -29,8 +29,12 @@ def reports(request: SignedIn) -> HttpResponse:
     form = FreezeForm(request.POST or None, user=request.user) if may_freeze else None
     if request.method == "POST" and form and form.is_valid():
         with refusals(lambda message: form.add_error(None, message)):
-            frozen = services.freeze(form.cleaned_data["trial"], purpose=form.cleaned_data["purpose"], by=request.user)
-            messages.success(request, f"{frozen} is frozen: {frozen.people} people, SHA-256 {frozen.sha256[:12]}…")
+            frozen = services.freeze(
+                form.cleaned_data["trial"], purpose=form.cleaned_data["purpose"], by=request.user
+            )
+            messages.success(
+                request, f"{frozen} is frozen: {frozen.people} people, SHA-256 {frozen.sha256[:12]}…"
+            )
             return redirect("report", frozen.pk)
     freezes = Freeze.objects.visible_to(request.user).select_related("trial", "frozen_by").defer("subjects")
     return render(request, "analysis/reports.html", {"freezes": freezes, "form": form})
@@ -39,12 +43,20 @@ def reports(request: SignedIn) -> HttpResponse:
 @page(P.SEE_REPORT_POOLED)
 def report(request: SignedIn, pk: UUID) -> HttpResponse:
     """Show the report of one freeze: by arm for those who may, pooled for everybody else."""
-    frozen = get_object_or_404(Freeze.objects.visible_to(request.user).select_related("trial", "protocol_version"), pk=pk)
+    frozen = get_object_or_404(
+        Freeze.objects.visible_to(request.user).select_related("trial", "protocol_version"), pk=pk
+    )
     found = services.report(frozen)
-    context = {"freeze": frozen, "downloads": _downloads(request.user, frozen), "protocol": frozen.protocol_version.protocol}
+    context = {
+        "freeze": frozen,
+        "downloads": _downloads(request.user, frozen),
+        "protocol": frozen.protocol_version.protocol,
+    }
     if not _sees(request.user, frozen, P.SEE_REPORT_BY_ARM):
         stem = [(box, found.flow.left.get(box.key)) for box in found.flow.stem]
-        return render(request, "analysis/report_pooled.html", context | {"pooled": pooled(found.rows), "stem": stem})
+        return render(
+            request, "analysis/report_pooled.html", context | {"pooled": pooled(found.rows), "stem": stem}
+        )
     return render(request, "analysis/report.html", context | _by_arm(found))
 
 
@@ -60,7 +72,9 @@ def _by_arm(found: services.Report) -> dict:
             "risk_ratio": interval(primary.risk_ratio),
             "risk_difference": percentage_points(primary.risk_difference),
             "methods": [primary.odds_ratio.method, primary.risk_ratio.method, primary.risk_difference.method],
-            "notes": [e.why for e in (primary.odds_ratio, primary.risk_ratio, primary.risk_difference) if e.why],
+            "notes": [
+                e.why for e in (primary.odds_ratio, primary.risk_ratio, primary.risk_difference) if e.why
+            ],
             "interaction": p_equation(groups.interaction.wald),
             "interaction_lr": p_equation(groups.interaction.likelihood_ratio),
         },
@@ -85,7 +99,9 @@ def download(request: SignedIn, pk: UUID, name: str) -> HttpResponse:
     if chosen is None:
         raise Http404
     response = HttpResponse(chosen.make(frozen), content_type=chosen.content_type)
-    response["Content-Disposition"] = f'attachment; filename="{frozen.trial.code}-freeze-{frozen.number}-{name}"'
+    response["Content-Disposition"] = (
+        f'attachment; filename="{frozen.trial.code}-freeze-{frozen.number}-{name}"'
+    )
     return response
 
 

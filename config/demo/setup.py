@@ -1,0 +1,98 @@
+"""The demonstration's trial, sites and accounts."""
+
+import secrets
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from django.utils import timezone
+
+from screening.models import ModelVersion
+from screening.services import scoring
+from trial.models import Membership, Site, Trial, TrialKind, User
+from trial.protocol import Protocol, template
+from trial.roles import Role
+from trial.services import trials
+
+CODE = "DEMO"
+SITES = ((1, "North hospital (made up)", "Asia/Taipei"), (2, "South hospital (made up)", "Asia/Taipei"))
+# The trial's calendar stands on this day of the offer's window, so that calls are open whenever this runs.
+DAYS_AFTER_INDEX = 135
+WAIVER = "none: a demonstration, nobody in it is real"
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account and, where it was made just now, its password."""
+
+    user: User
+    role: Role
+    password: str | None
+
+
+def accounts() -> list[Account]:
+    """Return one account for each role; passwords exist only in this answer, the first time."""
+    return [_account(role) for role in Role]
+
+
+def _account(role: Role) -> Account:
+    known = User.objects.filter(username=role.value).first()
+    if known:
+        return Account(known, role, None)
+    password = secrets.token_urlsafe(9)
+    user = trials.create_account(role.value, password=password, name=role.words.capitalize(), by=None)
+    return Account(user, role, password)
+
+
+def ensure_roles(trial: Trial, cast: list[Account]) -> None:
+    """Give each account its role in the trial."""
+    for account in cast:
+        where = None if account.role is Role.SYSTEM_ADMINISTRATOR else trial
+        if not Membership.objects.active(account.user).filter(role=account.role, trial=where).exists():
+            trials.give_role(account.user, role=account.role, trial=where, by=None)
+
+
+def by_role(cast: list[Account]) -> dict[Role, User]:
+    """Return the users by role."""
+    return {account.role: account.user for account in cast}
+
+
+def ensure_trial(cast: list[Account]) -> Trial:
+    """Return trial DEMO, made from the OPSCAN template and active."""
+    model = scoring.register_model()
+    protocol = demonstration_protocol(model)
+    offset = (timezone.now().date() - protocol.index_date).days - DAYS_AFTER_INDEX
+    trial = Trial.objects.filter(code=CODE).first() or trials.create_trial(
+        CODE,
+        title="Demonstration of AI screening for osteoporosis",
+        kind=TrialKind.DEMONSTRATION,
+        clock_offset_days=offset,
+        by=None,
+    )
+    for number, name, time_zone in SITES:
+        if not Site.objects.filter(trial=trial, number=number).exists():
+            trials.add_site(trial, number=number, name=name, time_zone=time_zone, by=None)
+    ensure_roles(trial, cast)
+    return ensure_active(trial, protocol, by_role(cast))
+
+
+def ensure_active(trial: Trial, protocol: Protocol, who: dict[Role, User]) -> Trial:
+    """Draft, approve and activate the protocol by the people who may, unless that is done."""
+    if trial.state == "draft":
+        version = trials.draft_protocol(trial, protocol=protocol, by=who[Role.COORDINATOR])
+        version = trials.approve_protocol(version, by=who[Role.RANDOMIZATION_STATISTICIAN])
+        trial = trials.activate(version, by=who[Role.INVESTIGATOR])
+    return trial
+
+
+def demonstration_protocol(model: ModelVersion) -> Protocol:
+    """Return the OPSCAN template fixed to a model, its threshold and the demonstration's waiver."""
+    protocol = template("opscan")
+    threshold = Decimal(str(model.manifest["threshold"]))
+    score = replace(
+        protocol.score,
+        name=model.name,
+        version=model.version,
+        weights_sha256=model.sha256,
+        threshold=threshold,
+    )
+    return replace(protocol, score=score, consent=replace(protocol.consent, waiver_reference=WAIVER))

@@ -1,0 +1,72 @@
+"""Load the published trial, reconstructed from its counts, and print every published number beside ours."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from collections import Counter
+from typing import Any
+
+from django.conf import settings
+from django.core.management import BaseCommand, call_command
+
+from analysis import services as analysis
+from config.demo import setup
+from config.demo.console import progress, show_report
+from config.opscan_replay import loading
+from config.opscan_replay.comparison import Comparison, compare
+from config.opscan_replay.reconstruction import build, read
+from trial import audit
+from trial.roles import Role
+
+PUBLISHED = settings.BASE_DIR / "tests" / "published" / "opscan.json"
+
+
+class Command(BaseCommand):
+    """Replay OPSCAN; exit 1 when a given or reproduced number differs from the paper's."""
+
+    help = __doc__
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print the comparisons as a list of objects")
+        parser.add_argument("--summary", action="store_true", help="print totals and what differs only")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with audit.entry("command"):
+            found = self.report()
+        paper = read(PUBLISHED)
+        compared = compare(found.rows, paper)
+        if options["json"]:
+            self.stdout.write(json.dumps([c.as_json() for c in compared], ensure_ascii=False, indent=1))
+        else:
+            self.show(found, compared, options["summary"])
+        if any(c.differs for c in compared):
+            sys.exit(1)
+
+    def report(self) -> analysis.Report:
+        """Load the trial if it isn't, freeze it, and compute its report as any trial's."""
+        call_command("migrate", verbosity=0)
+        cast = setup.accounts()
+        trial = loading.load(build(read(PUBLISHED)), cast, progress)
+        who = setup.by_role(cast)
+        frozen = analysis.freeze_if_changed(
+            trial, purpose="replay of the published trial", by=who[Role.TRIAL_STATISTICIAN]
+        )
+        return analysis.report(frozen)
+
+    def show(self, found: analysis.Report, compared: list[Comparison], summary: bool) -> None:
+        """Print the report, then each number beside the paper's (or only those that differ)."""
+        self.stdout.write("  A reconstruction from published counts, not patient data.")
+        show_report(self.stdout.write, found)
+        shown = [c for c in compared if c.differs or c.kind == "artefact"] if summary else compared
+        self.stdout.write(f"\n  {'published':<24} {'ours':<24} {'verdict':<22} number")
+        for c in shown:
+            verdict = f"{c.kind}, {'match' if c.match else 'differs'}"
+            self.stdout.write(f"  {c.published:<24} {c.ours:<24} {verdict:<22} {c.source}: {c.key}")
+            if c.why:
+                self.stdout.write(f"    {c.why}")
+        kinds = Counter((c.kind, c.match or c.kind == "artefact") for c in compared)
+        self.stdout.write(
+            f"\n  {len(compared)} published numbers: {kinds['given', True]} given and {kinds['reproduced', True]} "
+            f"reproduced match, {sum(c.differs for c in compared)} differ, {kinds['artefact', True]} are artefacts "
+            "of the paper's script (see above)."
+        )
