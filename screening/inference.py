@@ -26,6 +26,7 @@ from screening.preprocessing import PREPROCESSING_VERSION, prepare
 
 WEIGHTS = Path(__file__).parent / "weights"
 DEMONSTRATION_MODEL = WEIGHTS / "demonstration-1.json"
+WIDEST = 256  # channels of the first stage; the published network has 64
 DIGITS = 6  # scores agree between machines to 1e-6, so that is what is stored and compared
 
 
@@ -119,8 +120,10 @@ def _check_fits(manifest: Manifest) -> None:
                 f"Model {manifest.name} needs {name} {theirs!r}, this installation has {ours!r}. "
                 "Use the release the model was made for, or train it again."
             )
-    if not 0 < manifest.threshold < 1:
+    if not isinstance(manifest.threshold, float) or not 0 < manifest.threshold < 1:
         raise ModelRefused(f"The threshold must lie between 0 and 1, not {manifest.threshold}.")
+    if not isinstance(manifest.width, int) or not 1 <= manifest.width <= WIDEST:
+        raise ModelRefused(f"The width must be 1 to {WIDEST} channels, not {manifest.width}.")
 
 
 def _read_weights(path: Path, sha256: str) -> dict[str, Tensor]:

@@ -117,6 +117,8 @@ def test_one_changed_byte_is_refused(manifest):
         ({"architecture": "resnet50"}, "needs architecture"),
         ({"width": 8}, "do not fit a network of width 8"),
         ({"threshold": 1.5}, "threshold must lie between 0 and 1, not 1.5"),
+        ({"threshold": "0.5"}, "threshold must lie between 0 and 1, not 0.5"),
+        ({"width": 10**6}, "width must be 1 to 256 channels, not 1000000"),
         ({"threshold": None}, "missing or unknown entries: \\['threshold'\\]"),
         ({"extra": 1}, "missing or unknown entries: \\['extra'\\]"),
     ],
