@@ -5,7 +5,7 @@ itself inside; attempts and hours are the protocol's. Only the screening arm eve
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -183,7 +183,7 @@ def next_call(outcome: ContactOutcome, *, at: datetime, offer: Offer, contact: C
     """Suggest the next call, in the site's time: tomorrow at another time of day; None when none is due.
 
     Half of people prefer mornings and most are reached within three tries, so tries move through the day.
-    ``offer.attempts`` counts the attempt just made.
+    ``offer`` is as it stood when this call was made.
     Somebody who is thinking gets three days; who asked to be called back, the same hour tomorrow.
     """
     local = at.astimezone(ZoneInfo(offer.time_zone))
@@ -195,7 +195,8 @@ def next_call(outcome: ContactOutcome, *, at: datetime, offer: Offer, contact: C
     else:
         return None
     suggested = datetime.combine(day, hour, local.tzinfo)
-    return None if may_call(offer, contact, at=suggested) else suggested
+    after = replace(offer, attempts=offer.attempts + 1)
+    return None if may_call(after, contact, at=suggested) else suggested
 
 
 def _stopped(offer: Offer) -> Refusal | None:

@@ -193,32 +193,33 @@ def test_call_hours_are_those_of_the_site(hour, minute, allowed):
 @pytest.mark.parametrize(("hour", "then"), [(9, time(12, 30)), (13, time(16)), (17, time(9))])
 def test_nobody_answered_so_try_tomorrow_at_another_time(hour, then):
     suggested = next_call(
-        ContactOutcome.NO_ANSWER, at=taipei(NOON.date(), hour), offer=offer(attempts=1), contact=CONTACT
+        ContactOutcome.NO_ANSWER, at=taipei(NOON.date(), hour), offer=offer(), contact=CONTACT
     )
     assert suggested == datetime.combine(NOON.date() + timedelta(days=1), then, TAIPEI)
 
 
 @pytest.mark.parametrize(("outcome", "days"), [(ContactOutcome.CALL_BACK, 1), (ContactOutcome.THINKING, 3)])
 def test_who_answered_is_called_at_the_same_hour(outcome, days):
-    suggested = next_call(outcome, at=NOON.astimezone(UTC), offer=offer(attempts=1), contact=CONTACT)
+    suggested = next_call(outcome, at=NOON.astimezone(UTC), offer=offer(), contact=CONTACT)
     assert suggested == NOON + timedelta(days=days)
     assert suggested.tzinfo == TAIPEI
 
 
 @pytest.mark.parametrize("outcome", sorted(set(ContactOutcome) - {"no_answer", "call_back", "thinking"}))
 def test_other_outcomes_ask_for_no_call(outcome):
-    assert next_call(outcome, at=NOON, offer=offer(attempts=1), contact=CONTACT) is None
+    assert next_call(outcome, at=NOON, offer=offer(), contact=CONTACT) is None
 
 
 def test_no_call_is_suggested_that_would_be_refused():
-    assert next_call(ContactOutcome.NO_ANSWER, at=NOON, offer=offer(attempts=5), contact=CONTACT) is None
+    assert next_call(ContactOutcome.NO_ANSWER, at=NOON, offer=offer(attempts=4), contact=CONTACT) is None
+    assert next_call(ContactOutcome.NO_ANSWER, at=NOON, offer=offer(attempts=3), contact=CONTACT)
     last_day = taipei(window_end(RANDOMIZED))
-    assert next_call(ContactOutcome.NO_ANSWER, at=last_day, offer=offer(attempts=1), contact=CONTACT) is None
+    assert next_call(ContactOutcome.NO_ANSWER, at=last_day, offer=offer(), contact=CONTACT) is None
 
 
 def test_short_hours_still_give_a_time_inside():
     half_hour = Contact(5, time(9, 10), time(9, 40))
     suggested = next_call(
-        ContactOutcome.NO_ANSWER, at=taipei(NOON.date(), 9, 10), offer=offer(attempts=1), contact=half_hour
+        ContactOutcome.NO_ANSWER, at=taipei(NOON.date(), 9, 10), offer=offer(), contact=half_hour
     )
     assert time(9, 10) <= suggested.time() < time(9, 40)

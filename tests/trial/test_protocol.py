@@ -213,6 +213,29 @@ def test_a_bad_value_is_refused_with_path_value_limit_and_remedy(values, path, v
     assert said in "\n".join(problems(changed(values, path, value)).values())
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("film_window.last", "2022-01-01"),
+        ("film_window.last", "2023-01-01"),
+        ("follow_up_end", "2023-06-30"),
+        ("high_risk.percent", 100),
+        ("allocation.total", 1),
+        ("referral_window_days", 1),
+        ("contact.max_attempts", 1),
+        ("contact.hours_to", "09:01"),
+    ],
+)
+def test_the_limits_themselves_are_allowed(values, path, value):
+    assert Protocol.from_dict(changed(values, path, value))
+
+
+def test_the_first_and_last_day_of_the_film_window_count(opscan):
+    inside = [date(2022, 1, 1), date(2022, 12, 31)]
+    outside = [date(2021, 12, 31), date(2023, 1, 1)]
+    assert [opscan.film_window.contains(day) for day in inside + outside] == [True, True, False, False]
+
+
 def test_a_missing_field_is_named(values):
     del values["allocation"]["strata"]
     assert problems(values) == {

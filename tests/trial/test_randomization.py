@@ -70,7 +70,7 @@ def test_the_first_word_is_the_hmac_of_label_and_one():
 
 
 def test_below_rejects_the_uneven_tail(monkeypatch):
-    words = iter([randomization.WORD - 1, 7])
+    words = iter([2**64 - 1, 7])
     monkeypatch.setattr(KeyedStream, "word", lambda self: next(words))
     assert KeyedStream(KEY, "any").below(3) == 7 % 3
 
@@ -244,6 +244,11 @@ def test_an_uploaded_list_must_be_given():
 def test_a_rule_that_cannot_be_drawn_from_says_why(rule, said):
     with pytest.raises(RuleError, match=said):
         check_rule(rule)
+
+
+def test_only_keyed_lists_can_be_replayed_from_the_key():
+    with pytest.raises(RuleError, match="no keyed stream"):
+        draws(UPLOADED, key=KEY, label="t", count=1)
 
 
 def test_the_first_index_is_one():

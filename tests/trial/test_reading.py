@@ -1,5 +1,6 @@
 """Reading plain values: every problem is kept, none is invented."""
 
+from datetime import date, time
 from decimal import Decimal
 from enum import StrEnum
 
@@ -23,6 +24,9 @@ def read(value, method, *limits):
     ("value", "method", "limits", "result"),
     [
         (" a ", "text", (), "a"),
+        ("abc", "text", (3,), "abc"),
+        ("2023-01-31", "day", (), date(2023, 1, 31)),
+        ("09:30", "clock", (), time(9, 30)),
         (1, "whole", (1, 3), 1),
         (3, "whole", (1, 3), 3),
         ("0.25", "decimal", (Decimal(0), Decimal(1)), Decimal("0.25")),
@@ -46,6 +50,7 @@ def test_what_is_right_is_read(value, method, limits, result):
         (4, "whole", (1, 3)),
         (1.0, "whole", (1, 3)),
         (True, "whole", (1, 3)),
+        ("1", "decimal", (Decimal(0), Decimal(1))),
         ("0", "decimal", (Decimal(0), Decimal(1))),
         (0.5, "decimal", (Decimal(0), Decimal(1))),
         ("2023-1-1", "day", ()),
