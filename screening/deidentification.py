@@ -15,7 +15,7 @@ from datetime import timedelta
 from io import BytesIO
 
 from pydicom import DataElement, Dataset, Sequence
-from pydicom.datadict import keyword_for_tag
+from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.dataset import FileMetaDataset
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, ExplicitVRLittleEndian
@@ -236,7 +236,8 @@ def crosswalk(ds: Dataset) -> dict[str, str]:
 def _readable(ds: Dataset, tag: BaseTag) -> str:
     """Return an element's value as text, "" when it is no text or cannot be converted."""
     try:
-        if ds.get_item(tag).VR not in TEXT_REPRESENTATIONS:
+        # implicit files do not state the representation, and asking pydicom for it would convert the value
+        if (ds.get_item(tag).VR or dictionary_VR(tag)) not in TEXT_REPRESENTATIONS:
             return ""
         return str(ds[tag].value or "")[:LONGEST]
     except Exception:  # what cannot be read cannot be kept

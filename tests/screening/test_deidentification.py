@@ -5,7 +5,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 from pydicom import Dataset, Sequence, dcmread
-from pydicom.uid import UID, RLELossless
+from pydicom.uid import UID, ImplicitVRLittleEndian, RLELossless
 
 from screening.deidentification import crosswalk, deidentify, keyed_uid
 from screening.dicom import pixel_sha256, read_film, read_pixels
@@ -179,6 +179,11 @@ def test_the_crosswalk_keeps_what_was_removed():
     assert removed["StudyDate"] == "20220304" and removed["SOPInstanceUID"] == "1.2.3.1"
     assert removed["StudyDescription"] == "Admission film" and removed["0011,1001"] == "site note"
     assert "Rows" not in removed and "PixelData" not in removed and "ViewPosition" not in removed
+
+
+def test_the_crosswalk_reads_implicit_files_too():
+    implicit = crosswalk(read_film(written(dataset(), ImplicitVRLittleEndian)).dataset)
+    assert implicit == crosswalk(read_film(chest_film()).dataset)
 
 
 def test_the_crosswalk_is_bounded_and_leaves_nested_data_alone():
