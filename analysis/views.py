@@ -87,7 +87,8 @@ def _by_arm(found: services.Report) -> dict:
             mark_safe(cascade(bars, title=bars[0].label).decode())  # noqa: S308
             for bars in found.cascades.values()
         ],
-        "tables": [found.tables[name] for name in ("effects", "subgroups", "baseline", "uptake")],
+        "tables": [found.tables[name] for name in ("effects", "subgroups")],
+        "long_tables": [found.tables[name] for name in ("baseline", "uptake")],
     }
 
 

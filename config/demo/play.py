@@ -1,6 +1,6 @@
 """Staff at work, through the services their pages call: calls, refusals, appointments, scans, diagnoses, drugs."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -132,13 +132,18 @@ class Staff:
                 participant, drug_class=drug, started_on=PartialDate.of(later), by=self.recorder
             )
 
-    def lose(self, people: Iterable[Participant]) -> None:
-        """Let one participant withdraw and one die, unless somebody has."""
-        allocated = [p for p in people if p.state == State.RANDOMIZED]
-        if len(allocated) < 2 or any(p.state in (State.WITHDRAWN, State.DIED) for p in people):
+    def lose(self, people: Sequence[Participant]) -> None:
+        """Let one participant of the screening arm withdraw and one control participant die, unless some have."""
+        if any(p.state in (State.WITHDRAWN, State.DIED) for p in people):
             return
-        referral.withdraw(allocated[0], reason="Does not want to take part any longer.", by=self.coordinator)
-        referral.record_death(allocated[1], died_on=PartialDate.of(self.now.date()), by=self.coordinator)
+        for participant in _first(people, Arm.SCREENING):
+            referral.withdraw(participant, reason="Does not want to take part any longer.", by=self.coordinator)
+        for participant in _first(people, Arm.CONTROL):
+            referral.record_death(participant, died_on=PartialDate.of(self.now.date()), by=self.coordinator)
+
+
+def _first(people: Sequence[Participant], arm: Arm) -> Sequence[Participant]:
+    return [p for p in people if p.allocation.arm == arm and p.state == State.RANDOMIZED][:1]
 
 
 def _local(participant: Participant, day: date, hour: int) -> datetime:

@@ -6,6 +6,7 @@ from datetime import datetime
 from screening.models import Appointment, ContactAttempt, Referral
 from screening.referrals import (
     EVENT_OF,
+    TRANSITIONS,
     AppointmentEvent,
     AppointmentState,
     ContactOutcome,
@@ -104,6 +105,28 @@ def move(referral: Referral, *, event: ReferralEvent, by: User | None) -> Referr
     return referral
 
 
+def settlements(referral: Referral) -> list[ReferralEvent]:
+    """Return what is settled without a call: they ring back, the tries are used up, the window is over."""
+    participant, state = referral.participant, ReferralState(referral.state)
+    if clock.today(participant.site) > referral.window_ends_on:
+        wanted = {ReferralEvent.EXPIRE}
+    elif state in (ReferralState.DECLINED, ReferralState.NOT_REACHED):
+        wanted = {ReferralEvent.ACCEPT} if participant.state == State.RANDOMIZED else set()
+    else:
+        max_attempts = referral.protocol_version.protocol.contact.max_attempts
+        wanted = {ReferralEvent.GIVE_UP} if referral.attempts.count() >= max_attempts else set()
+    return [event for event in wanted if (state, event) in TRANSITIONS]
+
+
+def settle(referral: Referral, *, event: ReferralEvent, by: User) -> Referral:
+    """Settle a referral without a call, where that is due."""
+    with audit.context(by=by, why=f"Referral settled: {event.value.replace('_', ' ')}"):
+        referral = _locked(referral)
+        if event not in settlements(referral):
+            raise Refused(f"“{event.value.replace('_', ' ')}” is not due here now. Load the page again.")
+        return move(referral, event=event, by=by)
+
+
 def book(referral: Referral, *, scheduled_at: datetime, by: User, occurred_at: datetime | None = None) -> Appointment:
     """Book the scan of somebody who accepted and consented, inside the window."""
     with audit.context(by=by, why="An appointment is booked"):
@@ -180,7 +203,7 @@ def object_to_calls(participant: Participant, *, by: User, occurred_at: datetime
 
 
 def _stop(participant: Participant, by: User | None) -> None:
-    for referral in Referral.objects.filter(allocation__participant=participant).select_for_update():
+    for referral in Referral.objects.filter(allocation__participant=participant).select_for_update(of=("self",)):
         for appointment in referral.appointments.filter(state=AppointmentState.BOOKED):
             appointment.state = next_appointment_state(AppointmentState.BOOKED, AppointmentEvent.CANCEL)
             appointment.save(update_fields=["state"])
