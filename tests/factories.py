@@ -167,5 +167,6 @@ def days_later(day: date, days: int) -> PartialDate:
 def signed_in(user: User) -> APIClient:
     """Return a client that speaks JSON, signed in as `user`."""
     client = APIClient()
+    client.default_format = "json"
     client.force_login(user)
     return client

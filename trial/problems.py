@@ -105,15 +105,12 @@ def _message(error: Exception) -> str:
 
 
 def _sentences(detail: Any, name: str = "") -> Iterator[str]:
-    """Yield each fault of a request with the name of its field, such as `measurements[0].t_score`."""
+    """Yield each fault of a request with the name of its field, such as `measurements.0.t_score`."""
     if isinstance(detail, Mapping):
         for key, inner in detail.items():
             yield from _sentences(inner, name if key == "non_field_errors" else f"{name}.{key}".strip("."))
-    elif isinstance(detail, list) and any(isinstance(inner, Mapping) for inner in detail):
-        for place, inner in enumerate(detail):
-            yield from _sentences(inner, f"{name}[{place}]")
     else:
-        said = " ".join(detail if isinstance(detail, list) else [str(detail)])
+        said = " ".join(map(str, detail)) if isinstance(detail, list) else str(detail)
         yield f"{name}: {said}" if name else said
 
 

@@ -33,8 +33,8 @@ def test_refusals_are_answered_by_the_project():
 def test_a_coordinator_registers_somebody_once(world):
     client = signed_in(world.coordinator)
 
-    first = client.post(PARTICIPANTS, MARIA, format="json")
-    again = client.post(PARTICIPANTS, MARIA, format="json")
+    first = client.post(PARTICIPANTS, MARIA)
+    again = client.post(PARTICIPANTS, MARIA)
 
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json() == again.json()
@@ -50,7 +50,7 @@ def test_a_coordinator_registers_somebody_once(world):
 
 
 def test_a_registration_is_written_with_who_and_by_what_way(world):
-    signed_in(world.coordinator).post(PARTICIPANTS, MARIA, format="json")
+    signed_in(world.coordinator).post(PARTICIPANTS, MARIA)
 
     context = Participant.pgh_event_model.objects.get().pgh_context
 
@@ -66,7 +66,7 @@ def test_a_registration_is_written_with_who_and_by_what_way(world):
     ],
 )
 def test_an_unknown_trial_or_site_is_named_back(world, wrong, said):
-    answer = signed_in(world.coordinator).post(PARTICIPANTS, MARIA | wrong, format="json")
+    answer = signed_in(world.coordinator).post(PARTICIPANTS, MARIA | wrong)
 
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert said in answer.json()["message"]
@@ -82,7 +82,7 @@ def test_an_unknown_trial_or_site_is_named_back(world, wrong, said):
     ],
 )
 def test_wrong_input_is_refused_with_the_field_and_registers_nobody(world, wrong, said):
-    answer = signed_in(world.coordinator).post(PARTICIPANTS, MARIA | wrong, format="json")
+    answer = signed_in(world.coordinator).post(PARTICIPANTS, MARIA | wrong)
 
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
     assert said in answer.json()["message"]
@@ -100,7 +100,7 @@ def test_broken_json_and_forms_are_refused(world):
 
 
 def test_whoever_may_not_register_is_told_which_permission_is_missing(world):
-    answer = signed_in(world.monitor).post(PARTICIPANTS, MARIA, format="json")
+    answer = signed_in(world.monitor).post(PARTICIPANTS, MARIA)
 
     assert answer.status_code == 403
     assert answer.json() == {
@@ -162,7 +162,7 @@ def test_a_person_of_another_site_is_not_shown_to_who_registers_them_again(world
     trials.give_role(local, role=Role.COORDINATOR, trial=world.trial, site=second, by=None)
     known = make_participant(world, number="H-77")
 
-    answer = signed_in(local).post(PARTICIPANTS, MARIA | {"site": 2}, format="json")
+    answer = signed_in(local).post(PARTICIPANTS, MARIA | {"site": 2})
 
     assert answer.status_code == 422
     assert "not yours" in answer.json()["message"]
