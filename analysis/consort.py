@@ -114,7 +114,7 @@ def _end(row: SubjectRow) -> str:
 
 
 def _first_reason(row: SubjectRow) -> str:
-    return row.ineligibility_reasons[0] if row.ineligibility_reasons else NO_REASON
+    return row.ineligibility_reasons[0].replace("_", " ") if row.ineligibility_reasons else NO_REASON
 
 
 def _risk(row: SubjectRow) -> str:
