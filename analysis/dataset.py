@@ -7,11 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from analysis.consort import Intake
-from analysis.subjects import CODEBOOK, SubjectRow, Variable
+from analysis.subjects import CODEBOOK, Sex, SubjectRow, Variable
 from screening.densitometry import Measurement, MeasurementSite, MenopausalStatus
 from screening.endpoint import Exam, Findings, findings, in_period
 from screening.indications import iscd_age_sex
@@ -140,7 +140,7 @@ def _row(person: Participant, protocol: Protocol, facts: _Facts) -> SubjectRow:
     return SubjectRow(
         study_number=person.study_number,
         site=f"{person.site.number:02d}",
-        sex=person.sex,
+        sex=cast(Sex | None, person.sex),
         age=age,
         iscd_age_sex=iscd_age_sex(person.sex, age),
         withdrawn=person.state == State.WITHDRAWN,

@@ -3,6 +3,7 @@
 import gzip
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -63,7 +64,7 @@ def _freeze(trial: Trial, purpose: str, by: User, unless_same: bool) -> Freeze:
         cut_off = timezone.now()
         frozen = dataset.build(trial, cut_off)
         last = trial.freezes.order_by("-number").first()
-        counts = {"received": frozen.intake.received, "scored": frozen.intake.scored}
+        counts: dict[str, Any] = {"received": frozen.intake.received, "scored": frozen.intake.scored}
         counts |= {"set_aside": dict(frozen.intake.set_aside), "waiting": frozen.intake.waiting}
         if unless_same and last and (last.sha256, last.intake) == (frozen.sha256, counts):
             return last

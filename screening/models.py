@@ -171,7 +171,7 @@ class Score(Happening):
     threshold = models.DecimalField(max_digits=7, decimal_places=6)
     positive = models.BooleanField()
 
-    objects = ScoreQuerySet.as_manager()
+    objects = ScoreQuerySet.as_manager()  # type: ignore[misc]  # narrower than the base class: see visible_to
 
     class Meta:
         constraints = [
@@ -203,7 +203,7 @@ class RiskAssessment(Happening):
     risk_class = models.CharField(max_length=4, choices=choices(RiskClass))
     films = models.JSONField(default=list, blank=True)
 
-    objects = ScoreQuerySet.as_manager()
+    objects = ScoreQuerySet.as_manager()  # type: ignore[misc]  # narrower than the base class: see visible_to
 
     class Meta:
         constraints = [

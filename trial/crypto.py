@@ -11,6 +11,8 @@ from django.conf import settings
 
 NONCE_BYTES = 12
 
+Sealed = bytes | memoryview  # a BinaryField gives a memoryview
+
 
 class Unreadable(Exception):
     """The key is gone (the identity was erased) or is not the key that wrote this."""
@@ -35,12 +37,12 @@ def new_wrapped_key() -> bytes:
     return _seal(derived_key("person-keys"), AESGCM.generate_key(256), b"person-key")
 
 
-def encrypt(wrapped_key: bytes, text: str, field: str) -> bytes:
+def encrypt(wrapped_key: Sealed, text: str, field: str) -> bytes:
     """Encrypt one field of a person with that person's own key; the field's name is authenticated."""
     return _seal(_unwrap(wrapped_key), text.encode(), field.encode())
 
 
-def decrypt(wrapped_key: bytes, sealed: bytes, field: str) -> str:
+def decrypt(wrapped_key: Sealed, sealed: Sealed, field: str) -> str:
     """Decrypt what `encrypt` wrote; raise Unreadable when key, field or bytes don't match."""
     return _open(_unwrap(wrapped_key), sealed, field.encode()).decode()
 
@@ -50,7 +52,7 @@ def seal_for(key: bytes, text: str, purpose: str) -> bytes:
     return _seal(key, text.encode(), purpose.encode())
 
 
-def open_with(key: bytes, sealed: bytes, purpose: str) -> str:
+def open_with(key: bytes, sealed: Sealed, purpose: str) -> str:
     """Decrypt what `seal_for` wrote."""
     return _open(key, sealed, purpose.encode()).decode()
 
@@ -60,7 +62,7 @@ def fingerprint(key: bytes) -> str:
     return hmac.digest(key, b"screentrial key fingerprint", hashlib.sha256).hex()[:16]
 
 
-def _unwrap(wrapped_key: bytes) -> bytes:
+def _unwrap(wrapped_key: Sealed) -> bytes:
     return _open(derived_key("person-keys"), wrapped_key, b"person-key")
 
 
@@ -69,7 +71,7 @@ def _seal(key: bytes, data: bytes, associated: bytes) -> bytes:
     return nonce + AESGCM(key).encrypt(nonce, data, associated)
 
 
-def _open(key: bytes, sealed: bytes, associated: bytes) -> bytes:
+def _open(key: bytes, sealed: Sealed, associated: bytes) -> bytes:
     try:
         return AESGCM(key).decrypt(bytes(sealed[:NONCE_BYTES]), bytes(sealed[NONCE_BYTES:]), associated)
     except (InvalidTag, ValueError):

@@ -97,7 +97,8 @@ def _scores(protocol: Protocol, people: Sequence[Participant]) -> dict[UUID, lis
     ).select_related("radiograph", "model_version")
     counted: dict[UUID, list[Score]] = defaultdict(list)
     for score in scores.order_by("radiograph__study_date", "radiograph_id"):
-        counted[score.radiograph.participant_id].append(score)
+        if owner := score.radiograph.participant_id:
+            counted[owner].append(score)
     return counted
 
 
