@@ -20,6 +20,7 @@ ENGINE_VERSION = "hmac-sha256-1"
 
 WORD = 1 << 64
 CACHED_LISTS = 256
+MAX_SLACK_UNITS = 10
 
 Arms = tuple[tuple[str, int], ...]
 
@@ -134,15 +135,36 @@ def random_allocation_rule(stream: KeyedStream, arms: Arms, total: int) -> Itera
     yield from stream.shuffle(_block(arms, whole) + rest)
 
 
-def uploaded_list(uploaded: Sequence[str], arms: Arms) -> Iterator[str]:
-    """Yield the uploaded arms in their order, refusing a name the protocol doesn't know."""
-    names = [name for name, _ in arms]
-    for place, arm in enumerate(uploaded, 1):
-        if arm not in names:
-            raise RuleError(
-                f"Line {place} of the uploaded list names an unknown arm. Use {' or '.join(names)}."
-            )
-    yield from uploaded
+def uploaded_arm(uploaded: Sequence[str], arms: Arms, index: int, label: str) -> str:
+    """Return the arm at a 1-based place of an uploaded list, refusing a name the protocol doesn't know."""
+    if index > len(uploaded):
+        raise _exhausted(label, index)
+    arm = uploaded[index - 1]
+    if arm not in dict(arms):
+        names = " or ".join(dict(arms))
+        raise RuleError(f"Line {index} of the uploaded list names an unknown arm. Use {names}.")
+    return arm
+
+
+def uploaded_faults(uploaded: Sequence[str], arms: Arms) -> list[str]:
+    """Return what is wrong with a list about to be uploaded: no line, unknown arms, another ratio.
+
+    An arm may stray from its share by ten units of the ratio, as a list cut off inside a large block does.
+    """
+    if not uploaded:
+        return ["The list is empty. Give one arm a line."]
+    unknown = [line for line, arm in enumerate(uploaded, 1) if arm not in dict(arms)]
+    if unknown:
+        lines = ", ".join(map(str, unknown[:5])) + (", …" if len(unknown) > 5 else "")
+        return [f"{len(unknown)} lines name an unknown arm (line {lines}). Use {' or '.join(dict(arms))}."]
+    unit = sum(share for _, share in arms)
+    astray = [
+        arm
+        for arm, share in arms
+        if abs(uploaded.count(arm) * unit - len(uploaded) * share) > MAX_SLACK_UNITS * unit * share
+    ]
+    ratio = ":".join(str(share) for _, share in arms)
+    return [f"The list does not keep the protocol's ratio {ratio}. Upload the right list."] if astray else []
 
 
 def draw(
@@ -156,8 +178,11 @@ def draw(
         raise RuleError(f"The index of a draw is {index}; the first is 1.")
     check_rule(rule)
     if rule.method is Method.UPLOADED_LIST:
-        return _place(list(uploaded_list(_given(uploaded), rule.arms)), index, label)
-    return _place(_LISTS.upto(rule, key, label, index), index, label)
+        return Draw(index, uploaded_arm(_given(uploaded), rule.arms, index, label))
+    arms = _LISTS.upto(rule, key, label, index)
+    if index > len(arms):
+        raise _exhausted(label, index)
+    return Draw(index, arms[index - 1])
 
 
 def draws(rule: AllocationRule, *, key: bytes, label: str, count: int) -> list[Draw]:
@@ -222,12 +247,6 @@ def _given(uploaded: Sequence[str] | None) -> Sequence[str]:
             "This protocol draws from an uploaded list and none was given. Upload the list first."
         )
     return uploaded
-
-
-def _place(arms: Sequence[str], index: int, label: str) -> Draw:
-    if index > len(arms):
-        raise _exhausted(label, index)
-    return Draw(index, arms[index - 1])
 
 
 def _exhausted(label: str, index: int) -> ListExhausted:

@@ -28,6 +28,7 @@ from trial.randomization import (
     permuted_blocks,
     random_allocation_rule,
     stream_label,
+    uploaded_faults,
 )
 
 KEY = b"test-only-key-1"
@@ -210,6 +211,7 @@ def test_the_allocation_rule_fails_closed_at_its_end():
 def test_an_uploaded_list_is_followed_and_never_wraps():
     uploaded = ["control", "screening", "screening"]
     drawn = [draw(UPLOADED, key=KEY, label="t", index=i, uploaded=uploaded) for i in (1, 2, 3)]
+    assert draws(WHOLE.with_total(2), key=KEY, label="t", count=2)[0].index == 1
     assert drawn == [Draw(1, "control"), Draw(2, "screening"), Draw(3, "screening")]
     with pytest.raises(ListExhausted):
         draw(UPLOADED, key=KEY, label="t", index=4, uploaded=uploaded)
@@ -217,7 +219,29 @@ def test_an_uploaded_list_is_followed_and_never_wraps():
 
 def test_an_uploaded_list_with_a_strange_arm_is_refused():
     with pytest.raises(RuleError, match="Line 2 of the uploaded list names an unknown arm"):
-        draw(UPLOADED, key=KEY, label="t", index=1, uploaded=["control", "Screening"])
+        draw(UPLOADED, key=KEY, label="t", index=2, uploaded=["control", "Screening"])
+
+
+@pytest.mark.parametrize(
+    ("uploaded", "said"),
+    [
+        ([], "The list is empty. Give one arm a line."),
+        (["control", "A", "B"], "2 lines name an unknown arm (line 2, 3). Use screening or control."),
+        (["A"] * 9, "9 lines name an unknown arm (line 1, 2, 3, 4, 5, …)."),
+        (["screening"] * 61 + ["control"] * 40, "The list does not keep the protocol's ratio 1:1."),
+    ],
+)
+def test_a_wrong_list_is_refused_before_it_is_sealed(uploaded, said):
+    (fault,) = uploaded_faults(uploaded, ONE_TO_ONE)
+    assert fault.startswith(said)
+
+
+@pytest.mark.parametrize("screening", [2456, 2446, 2466])
+def test_a_list_in_the_ratio_is_taken_up_to_a_block_cut_off(screening):
+    assert uploaded_faults(["screening"] * screening + ["control"] * (4912 - screening), ONE_TO_ONE) == []
+    two_to_one = (("screening", 2), ("control", 1))
+    assert uploaded_faults(["screening"] * 200 + ["control"] * 100, two_to_one) == []
+    assert uploaded_faults(["screening"] * 150 + ["control"] * 150, two_to_one) != []
 
 
 def test_an_uploaded_list_must_be_given():
