@@ -10,8 +10,9 @@ from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 
 from analysis import services
+from analysis.masking import pooled
 from analysis.models import Freeze
-from analysis.serializers import FreezeSerializer, ReportSerializer, by_arm, pooled
+from analysis.serializers import FreezeSerializer, ReportSerializer, by_arm
 from trial.api import GuardedViewSet
 from trial.roles import Permission
 
@@ -34,8 +35,8 @@ class ReportViewSet(mixins.ListModelMixin, GuardedViewSet):
     def retrieve(self, request: Request, pk: str) -> Response:
         """Show a freeze with its results, by arm only to whoever may see them."""
         frozen: Any = self.get_object()
-        found = services.report(frozen).effects
-        frozen.pooled = pooled(found)
+        found = services.report(frozen)
+        frozen.pooled = [{"title": line.label, "counted": line.counted} for line in pooled(found.rows)]
         if Freeze.objects.visible_to(self.user, Permission.SEE_REPORT_BY_ARM).filter(pk=frozen.pk).exists():
-            frozen.by_arm = by_arm(found)
+            frozen.by_arm = by_arm(found.effects)
         return Response(ReportSerializer(frozen).data)

@@ -58,11 +58,11 @@ class CountSerializer(serializers.Serializer):
     n = serializers.IntegerField()
 
 
-class PooledSerializer(CountSerializer):
-    """One endpoint among all who were randomized, the arms together."""
+class PooledSerializer(serializers.Serializer):
+    """One main outcome among all who were randomized, the arms together."""
 
-    key = serializers.CharField()
     title = serializers.CharField()
+    counted = serializers.CharField()
 
 
 class EffectSerializer(serializers.Serializer):
@@ -87,19 +87,6 @@ class ReportSerializer(FreezeSerializer):
 
     class Meta(FreezeSerializer.Meta):
         fields = [*FreezeSerializer.Meta.fields, "pooled", "by_arm"]
-
-
-def pooled(effects: Sequence[Effect]) -> list[dict[str, Any]]:
-    """Return each endpoint with both arms together."""
-    return [
-        {
-            "key": effect.key,
-            "title": effect.label,
-            "events": effect.counts.events + effect.counts.control_events,
-            "n": effect.counts.n + effect.counts.control_n,
-        }
-        for effect in effects
-    ]
 
 
 def by_arm(effects: Sequence[Effect]) -> list[dict[str, Any]]:
