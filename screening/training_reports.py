@@ -76,7 +76,8 @@ def train_on_images(
         "folds": folds,
         "fold_aucs": [round(auc, 4) for auc in by_fold],
         "mean_fold_auc": round(float(np.mean(by_fold)), 4),
-        "note": "Each film was scored by a network that never saw it, in training or tuning.",
+        "note": "Each film was scored by a network that never saw it, in training or tuning. The interval is "
+        "that of the pooled scores; it leaves out that another training gives other networks.",
     }
     return _final(films, folds, recipe, report, tick, out, labels.name) if out else report
 
