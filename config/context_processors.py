@@ -6,6 +6,7 @@ from django.http import HttpRequest
 
 from config.navigation import links_for
 from trial.models import Membership, TrialKind
+from trial.roles import Role
 
 
 def house(request: HttpRequest) -> dict[str, Any]:
@@ -17,6 +18,6 @@ def house(request: HttpRequest) -> dict[str, Any]:
     trials = {m.trial for m in memberships if m.trial}
     return {
         "nav": links_for(memberships),
-        "roles": sorted({m.role.replace("_", " ") for m in memberships}),
+        "roles": sorted({Role(m.role).words for m in memberships}),
         "demonstrations": [t for t in trials if t.kind == TrialKind.DEMONSTRATION],
     }

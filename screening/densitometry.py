@@ -20,6 +20,7 @@ from enum import StrEnum
 
 OSTEOPOROSIS_AT = Decimal("-2.5")
 NORMAL_FROM = Decimal("-1.0")
+BELOW_EXPECTED_AT = Decimal("-2.0")  # Z-score, ISCD 2019
 MEN_FROM_AGE = 50
 PAST_MENOPAUSE_FROM_AGE = 55
 SCORE_LIMITS = (Decimal("-8.0"), Decimal("6.0"))
@@ -138,6 +139,25 @@ def who_class(
     bone_class = classify(lowest.t_score)
     said = f"Lowest T-score {lowest.t_score} ({lowest.site.words}): {bone_class}."
     return WhoClass(bone_class, said, lowest.site, lowest.t_score)
+
+
+def in_words(
+    measurements: Sequence[Measurement],
+    *,
+    sex: str | None,
+    age: int | None,
+    menopause: MenopausalStatus | None,
+) -> str:
+    """Return the class with its reason, or why there is none and the Z-score to be used instead (ISCD)."""
+    found = who_class(measurements, sex=sex, age=age, menopause=menopause)
+    if found.bone_class:
+        return found.reason
+    z_scores = [(m.z_score, m.site) for m in measurements if m.z_score is not None]
+    if not z_scores:
+        return found.reason
+    z_score, site = min(z_scores)
+    word = "below" if z_score <= BELOW_EXPECTED_AT else "within"
+    return f"{found.reason} Lowest Z-score {z_score} ({site.words}): {word} the expected range for age."
 
 
 def why_no_class(*, sex: str | None, age: int | None, menopause: MenopausalStatus | None) -> str:

@@ -1,12 +1,15 @@
 """What is typed or imported about scans, diagnoses and drugs: one form for page and file."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 
 from screening.densitometry import (
     Check,
@@ -20,8 +23,21 @@ from screening.densitometry import (
     parse_score,
     vertebrae_used,
 )
+from screening.models import DxaExam
+from screening.referrals import ContactOutcome
 from screening.vocabulary import DiagnosisCode, DrugClass
-from trial.forms import DatedForm, ParsedField, PartialDateField, WordField, plain, printable
+from trial.forms import (
+    DatedForm,
+    LocalForm,
+    MomentField,
+    PageForm,
+    ParsedField,
+    PartialDateField,
+    WordField,
+    plain,
+    printable,
+)
+from trial.models import Site
 
 
 class MeasuredField(ParsedField):
@@ -56,6 +72,7 @@ class VertebraeField(ParsedField):
 # Field name ending -> attribute of a Measurement.
 PARTS = {"t": "t_score", "z": "z_score", "bmd": "bmd"}
 VERTEBRAE = "lumbar_spine_vertebrae"
+COMMON_SITES = (MeasurementSite.LUMBAR_SPINE, MeasurementSite.FEMORAL_NECK, MeasurementSite.TOTAL_HIP)
 
 
 class DxaForm(DatedForm):
@@ -95,6 +112,10 @@ class DxaForm(DatedForm):
             self.add_error(VERTEBRAE, "Vertebrae without a value. Enter the spine's T-score or BMD.")
         return cleaned
 
+    def rows(self) -> list["Row"]:
+        """Return the sites with their fields, for the page."""
+        return [Row(self, site) for site in MeasurementSite]
+
     def measurements(self) -> list[Measurement]:
         """Return the sites that have a value so far, valid ones only."""
         return [m for site in MeasurementSite if (m := self._measurement(site))]
@@ -107,6 +128,61 @@ class DxaForm(DatedForm):
         return Measurement(site, vertebrae=vertebrae, **found)
 
 
+@dataclass(frozen=True)
+class Row:
+    """One site of measurement on the page."""
+
+    form: DxaForm
+    site: MeasurementSite
+
+    @property
+    def fields(self) -> list[forms.BoundField]:
+        """Return T-score, Z-score and BMD, and the vertebrae where there are any."""
+        names = [*_names(self.site), f"{self.site}_vertebrae"]
+        return [self.form[name] for name in names if name in self.form.fields]
+
+    @property
+    def common(self) -> bool:
+        """Say whether most reports have this site."""
+        return self.site in COMMON_SITES
+
+    @property
+    def used(self) -> bool:
+        """Say whether anything stands in this row."""
+        return any(plain(field.value()) for field in self.fields)
+
+
+class Reason(StrEnum):
+    """Why something on record is changed."""
+
+    TYPING_ERROR = "typing_error"
+    NEW_SOURCE = "new_source_document"
+    QUERY = "reply_to_a_query"
+    OTHER = "other"
+
+
+class DxaCorrectionForm(DxaForm):
+    """A correction of an exam on record, with its reason; `seen` tells what the corrector had read."""
+
+    why = WordField(Reason, label="Why is this changed?")
+    note = forms.CharField(max_length=200, required=False, validators=[printable], label="In words")
+    seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for words where the list has none."""
+        cleaned = super().clean()
+        if cleaned.get("why") is Reason.OTHER and not cleaned.get("note"):
+            self.add_error("note", "Write the reason in words.")
+        return cleaned
+
+    @property
+    def reason(self) -> str:
+        """Return the reason as the audit trail keeps it."""
+        found = self.cleaned_data
+        words = found["why"].value.replace("_", " ").capitalize()
+        return f"{words}: {found['note']}" if found["note"] else words
+
+
 def _names(site: MeasurementSite) -> list[str]:
     return [f"{site}_{part}" for part in PARTS]
 
@@ -117,10 +193,10 @@ def measured_names() -> list[str]:
 
 
 def _site_fields(site: MeasurementSite) -> dict[str, forms.Field]:
-    said = site.words.capitalize()
+    said, signed = site.words.capitalize(), forms.TextInput({"data-signed": ""})
     fields: dict[str, forms.Field] = {
-        f"{site}_t": MeasuredField(check_t_score, 1, label=f"{said}: T-score"),
-        f"{site}_z": MeasuredField(check_z_score, 1, label=f"{said}: Z-score"),
+        f"{site}_t": MeasuredField(check_t_score, 1, label=f"{said}: T-score", widget=signed),
+        f"{site}_z": MeasuredField(check_z_score, 1, label=f"{said}: Z-score", widget=signed),
         f"{site}_bmd": MeasuredField(check_bmd, 3, label=f"{said}: BMD (g/cm²)"),
     }
     if site == MeasurementSite.LUMBAR_SPINE:
@@ -130,6 +206,17 @@ def _site_fields(site: MeasurementSite) -> dict[str, forms.Field]:
     return fields
 
 
+def typed(exam: DxaExam) -> dict[str, Any]:
+    """Return an exam on record as the form's initial values."""
+    values = {
+        f"{m.site}_{part}": getattr(m, attribute)
+        for m in exam.measurements.all()
+        for part, attribute in (*PARTS.items(), ("vertebrae", "vertebrae"))
+    }
+    named = ("exam_date", "device", "reference_database", "menopausal_status")
+    return values | {name: getattr(exam, name) for name in named}
+
+
 class DiagnosisForm(DatedForm):
     """A diagnosis, by whoever made it."""
 
@@ -137,8 +224,79 @@ class DiagnosisForm(DatedForm):
     diagnosed_on = PartialDateField(label="Date of the diagnosis")
 
 
+class TreatmentForm(DatedForm):
+    """Drugs begun together, by class."""
+
+    drug_classes = forms.MultipleChoiceField(
+        choices=[(drug.value, drug.words) for drug in DrugClass],
+        widget=forms.CheckboxSelectMultiple,
+        label="Drug classes begun",
+        error_messages={"required": "Tick at least one drug class."},
+    )
+    started_on = PartialDateField(label="Begun on")
+
+
 class MedicationForm(DatedForm):
     """One drug begun, by class."""
 
     drug_class = WordField(DrugClass)
     started_on = PartialDateField(label="Begun on")
+
+
+class AttemptForm(LocalForm):
+    """How a call ended; the two moments only where they are not now and not the suggested ones."""
+
+    outcome = WordField(
+        ContactOutcome, error_messages={"required": "Press the button that says how the call ended."}
+    )
+    occurred_at = MomentField(label="The call was made earlier", required=False)
+    next_call_at = MomentField(label="Call again", required=False)
+
+
+class ConsentForm(PageForm):
+    """That the participant agreed to the scan, on which form."""
+
+    form_version = forms.CharField(
+        max_length=40, validators=[printable], help_text="As printed on the consent text, such as 2.1."
+    )
+    agreed = forms.BooleanField(
+        label="I read the consent text to the participant, and the participant agreed.",
+        error_messages={"required": "Tick this only after you read the text and the participant agreed."},
+    )
+
+
+class AppointmentForm(LocalForm):
+    """When the scan is."""
+
+    scheduled_at = MomentField(label="Day and time of the scan")
+    reason = forms.CharField(max_length=200, required=False, validators=[printable])
+
+    def __init__(self, *args: Any, first_day: date, last_day: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        picker = self.fields["scheduled_at"].widget
+        assert isinstance(picker, forms.MultiWidget)
+        picker.widgets[0].attrs |= {"min": str(first_day), "max": str(last_day)}
+
+
+class SearchForm(PageForm):
+    """Whom to find: a study number or part of one, or a hospital number in full."""
+
+    number = forms.CharField(label="Study number or hospital number", max_length=64, validators=[printable])
+    issuer = forms.CharField(
+        label="Hospital that gave the number",
+        max_length=64,
+        required=False,
+        help_text="Only where several hospitals' numbers are in use.",
+    )
+
+
+class UploadForm(PageForm):
+    """For which site films are sent; the files themselves are read one by one."""
+
+    site = forms.ModelChoiceField(Site.objects.none(), empty_label=None)
+
+    def __init__(self, *args: Any, sites: QuerySet[Site], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["site"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = sites

@@ -1,5 +1,25 @@
-"""Pages of the app."""
+"""Pages of screening: calls, results, films."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from screening.views import calls, films, outcomes, worklist
+
+urlpatterns = [
+    path("calls/", worklist.worklist, name="worklist"),
+    path("calls/<uuid:pk>/", calls.call_sheet, name="call-sheet"),
+    path("calls/<uuid:pk>/attempt/", calls.record_attempt, name="call-attempt"),
+    path("calls/<uuid:pk>/consent/", calls.record_consent, name="call-consent"),
+    path("calls/<uuid:pk>/appointment/", calls.book, name="call-book"),
+    path("calls/<uuid:pk>/objection/", calls.objection, name="call-objection"),
+    path("calls/<uuid:pk>/settle/<str:event>/", calls.settle, name="call-settle"),
+    path("appointments/<uuid:pk>/<str:event>/", calls.end_appointment, name="appointment-end"),
+    path("people/", outcomes.people, name="people"),
+    path("people/<uuid:pk>/", outcomes.person, name="person"),
+    path("people/<uuid:pk>/dxa/", outcomes.add_dxa, name="dxa-add"),
+    path("people/<uuid:pk>/dxa/line/", outcomes.dxa_line, name="dxa-line"),
+    path("people/<uuid:pk>/diagnosis/", outcomes.add_diagnosis, name="diagnosis-add"),
+    path("people/<uuid:pk>/treatment/", outcomes.add_treatment, name="treatment-add"),
+    path("dxa/<uuid:pk>/", outcomes.change_dxa, name="dxa-change"),
+    path("films/", films.upload, name="upload"),
+    path("films/received/", films.intake_of_day, name="intake"),
+]

@@ -77,3 +77,8 @@ class DrugClass(StrEnum):
     SERM = "serm"
     VITAMIN_D = "vitamin_d"
     CALCIUM = "calcium"
+
+    @property
+    def words(self) -> str:
+        """Return the class as people write it."""
+        return {"serm": "SERM", "vitamin_d": "vitamin D"}.get(self.value, self.value.replace("_", " "))

@@ -10,12 +10,14 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone
 
-from trial.models import Baseline, Sex
+from trial.models import Baseline, Sex, Site
 from trial.partial_dates import PartialDate, parse
 from trial.services.people import NewPerson
 
 CSS_CLASSES = {"select": "form-select", "checkbox": "form-check-input"}
+GROUPS = (forms.CheckboxSelectMultiple, forms.MultiWidget)  # their parts carry the classes
 SEX_ALIASES = {"f": "female", "m": "male", "woman": "female", "man": "male"}
 YES_NO_ALIASES = {"y": "yes", "1": "yes", "true": "yes", "n": "no", "0": "no", "false": "no", "?": "unknown"}
 CONDITIONS = {
@@ -43,7 +45,7 @@ class PageForm(forms.Form):
         self.fields |= self.further_fields()
         for field in self.fields.values():
             kind = getattr(field.widget, "input_type", "text")
-            if kind not in ("radio", "hidden") and not isinstance(field.widget, forms.CheckboxSelectMultiple):
+            if kind not in ("radio", "hidden") and not isinstance(field.widget, GROUPS):
                 field.widget.attrs.setdefault("class", CSS_CLASSES.get(kind, "form-control"))
 
     def further_fields(self) -> dict[str, forms.Field]:
@@ -65,6 +67,21 @@ class ParsedField(forms.CharField):
             return self.read(text) if text else None
         except ValueError as error:
             raise ValidationError(str(error)) from None
+
+
+class MomentField(forms.SplitDateTimeField):
+    """A day and a time of day, in the browser's own pickers."""
+
+    def __init__(self, *, label: str, **kwargs: Any) -> None:
+        widget = forms.SplitDateTimeWidget(
+            date_format="%Y-%m-%d",
+            time_format="%H:%M",
+            date_attrs={"type": "date", "class": "form-control", "aria-label": f"{label}: day"},
+            time_attrs={"type": "time", "class": "form-control", "aria-label": f"{label}: time"},
+        )
+        said = "Give both: the day as 2022-03-05 and the time as 14:30."
+        errors = {"invalid_date": said, "invalid_time": said, "incomplete": said}
+        super().__init__(label=label, widget=widget, error_messages=errors, **kwargs)
 
 
 class PartialDateField(ParsedField):
@@ -127,6 +144,19 @@ class DatedForm(PageForm):
             if isinstance(value, PartialDate) and value.earliest > self.today:
                 self.add_error(name, f"{value} lies in the future (today is {self.today}). Correct it.")
         return cleaned
+
+
+class LocalForm(PageForm):
+    """A form whose moments are in the time zone of a site."""
+
+    def __init__(self, *args: Any, site: Site, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.site = site
+
+    def full_clean(self) -> None:
+        """Read local times; one that the clocks skip or repeat is refused with a message."""
+        with timezone.override(self.site.time_zone):
+            super().full_clean()
 
 
 class RegistrationForm(DatedForm):

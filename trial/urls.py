@@ -1,5 +1,9 @@
-"""Pages of the app."""
+"""Pages of the trial itself."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from trial import views
+
+urlpatterns = [
+    path("roles/", views.role_matrix, name="role-matrix"),
+]

@@ -17,7 +17,7 @@ from screening.densitometry import (
     vertebrae_used,
 )
 from screening.models import Appointment, Diagnosis, DxaExam, DxaMeasurement, Referral, Treatment
-from screening.referrals import AppointmentState, ReferralEvent, ReferralState
+from screening.referrals import TRANSITIONS, AppointmentState, ReferralEvent, ReferralState
 from screening.services import referral as referrals
 from screening.vocabulary import DiagnosisCode, DrugClass
 from trial import audit, clock
@@ -47,7 +47,7 @@ def record_dxa(
     confirmed: bool = False,
 ) -> DxaExam:
     """Record a DXA exam; the route comes from the kept appointment of that day, so nobody has to know it."""
-    _check_date(participant, exam_date, "DXA")
+    check_date(participant, exam_date, "DXA")
     unusual = check_measurements(measurements)
     with audit.context(by=by, why="A DXA exam is recorded"):
         participant = Participant.objects.select_for_update(of=("self",)).select_related("site", "trial").get(pk=participant.pk)
@@ -87,7 +87,7 @@ def change_dxa(
     """
     if not why.strip():
         raise Refused("Write why: typing error, new source document, reply to a query, other.")
-    _check_date(exam.participant, exam_date, "DXA")
+    check_date(exam.participant, exam_date, "DXA")
     _ask(check_measurements(measurements), confirmed)
     with audit.context(by=by, why=why):
         exam = DxaExam.objects.select_for_update().get(pk=exam.pk)
@@ -184,7 +184,8 @@ def _close_referral(exam: DxaExam, by: User | None) -> None:
     if exam.appointment is None:
         return
     referral = Referral.objects.select_for_update().get(pk=exam.appointment.referral_id)
-    if referral.state != ReferralState.SCANNED:
+    # A stopped offer stays stopped: the exam is recorded all the same, and the recorder learns nothing of it.
+    if (ReferralState(referral.state), ReferralEvent.SCAN) in TRANSITIONS:
         referrals.move(referral, event=ReferralEvent.SCAN, by=by)
     if date.fromisoformat(exam.exam_date) > referral.window_ends_on:
         conduct.record_deviation(
@@ -201,7 +202,7 @@ def record_diagnosis(
     participant: Participant, *, code: DiagnosisCode, diagnosed_on: PartialDate, by: User | None, source: str = "screen"
 ) -> Diagnosis:
     """Record a diagnosis; the same one of the same day is recorded once."""
-    _check_date(participant, diagnosed_on, "diagnosis")
+    check_date(participant, diagnosed_on, "diagnosis")
     with audit.context(by=by, why="A diagnosis is recorded"):
         return Diagnosis.objects.get_or_create(
             participant=participant,
@@ -215,7 +216,7 @@ def record_treatment(
     participant: Participant, *, drug_class: DrugClass, started_on: PartialDate, by: User | None, source: str = "screen"
 ) -> Treatment:
     """Record a drug begun; it needs no DXA, and several at once are several records."""
-    _check_date(participant, started_on, "treatment")
+    check_date(participant, started_on, "treatment")
     with audit.context(by=by, why="A treatment is recorded"):
         return Treatment.objects.get_or_create(
             participant=participant,
@@ -225,7 +226,8 @@ def record_treatment(
         )[0]
 
 
-def _check_date(participant: Participant, day: PartialDate, what: str) -> None:
+def check_date(participant: Participant, day: PartialDate, what: str) -> None:
+    """Refuse a fact of the future or from before the participant was born."""
     today = clock.today(participant.site)
     if day.earliest > today:
         raise Refused(f"The date of the {what}, {day}, lies in the future (today is {today}). Correct it.")

@@ -1,0 +1,190 @@
+"""The call sheet: whom to call, what to say, and what came of it, through to the scan."""
+
+import re
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from screening.forms import AppointmentForm, AttemptForm, ConsentForm
+from screening.models import Appointment, Referral
+from screening.referrals import AppointmentEvent, ContactOutcome, ReferralEvent, ReferralState, RefusalCode
+from screening.services import referral as referrals
+from screening.views.worklist import card_of, offers
+from trial.models import Participant
+from trial.pages import NOT_SAVED, SignedIn, may, page, refusals
+from trial.roles import Permission
+from trial.services import conduct
+from trial.services.people import reveal
+
+# How a button of the sheet reads, and what it looks like.
+OUTCOMES = (
+    (ContactOutcome.ACCEPTED, "Accepts the scan", "success"),
+    (ContactOutcome.CALL_BACK, "Call back", "outline-primary"),
+    (ContactOutcome.THINKING, "Thinking it over", "outline-primary"),
+    (ContactOutcome.DECLINED, "Declines", "outline-danger"),
+    (ContactOutcome.NO_ANSWER, "No answer", "outline-secondary"),
+    (ContactOutcome.WRONG_NUMBER, "Wrong number", "outline-secondary"),
+    (ContactOutcome.DIED, "Has died", "outline-secondary"),
+    (ContactOutcome.MOVED, "Moved away", "outline-secondary"),
+)
+# A call made while calls were allowed may still be written down after these.
+LOGGED_LATER = (RefusalCode.OUTSIDE_HOURS, RefusalCode.WINDOW_OVER)
+SETTLING = {
+    ReferralEvent.ACCEPT: "Rang back and accepts",
+    ReferralEvent.GIVE_UP: "Close as not reached",
+    ReferralEvent.EXPIRE: "Close: the window is over",
+}
+ENDINGS = (AppointmentEvent.ATTEND, AppointmentEvent.MISS, AppointmentEvent.CANCEL)
+AFTERWARDS = {
+    ContactOutcome.DECLINED: "Nobody calls again. If they objected to calls as such, record the objection.",
+    ContactOutcome.WRONG_NUMBER: "Ask the coordinator for another number.",
+    ContactOutcome.DIED: "Calls have stopped. Tell the coordinator, who records the date of death.",
+    ContactOutcome.MOVED: "Calls have stopped.",
+}
+
+
+@page(Permission.SEE_WORKLIST)
+def call_sheet(request: SignedIn, pk: UUID) -> HttpResponse:
+    """Show the sheet of one offer."""
+    return _sheet(request, get_object_or_404(offers(request.user), pk=pk))
+
+
+@require_POST
+@page(Permission.RECORD_CALL)
+def record_attempt(request: SignedIn, pk: UUID) -> HttpResponse:
+    """Record how a call ended."""
+    referral = _offer(request, pk, Permission.RECORD_CALL)
+    form = AttemptForm(request.POST, site=referral.participant.site)
+    if form.is_valid():
+        with refusals(tell=partial(form.add_error, None)):
+            attempt = referrals.record_attempt(referral, by=request.user, **form.cleaned_data)
+    if form.errors:
+        return _sheet(request, referral, attempt_form=form)
+    messages.success(request, _recorded(referral, attempt))
+    return redirect("call-sheet", pk) if attempt.outcome == ContactOutcome.ACCEPTED else redirect("worklist")
+
+
+def _recorded(referral: Referral, attempt: Any) -> str:
+    words = [f"{referral.participant}: {attempt.outcome.replace('_', ' ')}, recorded."]
+    if attempt.next_call_at:
+        words.append(f"Next call {referral.participant.site.local(attempt.next_call_at):%a %d %b %Y, %H:%M}.")
+    return " ".join([*words, AFTERWARDS.get(attempt.outcome, "")])
+
+
+@require_POST
+@page(Permission.RECORD_CONSENT)
+def record_consent(request: SignedIn, pk: UUID) -> HttpResponse:
+    """Record that the participant agreed to the scan."""
+    referral = _offer(request, pk, Permission.RECORD_CONSENT)
+    form = ConsentForm(request.POST)
+    if form.is_valid():
+        with refusals(tell=partial(form.add_error, None)):
+            form_version = form.cleaned_data["form_version"]
+            conduct.record_consent(
+                referral.participant, form_version=form_version, scope="dxa", by=request.user
+            )
+    if form.errors:
+        return _sheet(request, referral, consent_form=form)
+    messages.success(request, "Consent recorded. Now book the scan.")
+    return redirect("call-sheet", pk)
+
+
+@require_POST
+@page(Permission.BOOK_APPOINTMENT)
+def book(request: SignedIn, pk: UUID) -> HttpResponse:
+    """Book the scan, or move it where one is booked."""
+    referral = _offer(request, pk, Permission.BOOK_APPOINTMENT)
+    form = _appointment_form(referral, request.POST)
+    if form.is_valid():
+        with refusals(tell=partial(form.add_error, None)):
+            appointment = _book(request, referral, form)
+    if form.errors:
+        return _sheet(request, referral, appointment_form=form)
+    local = referral.participant.site.local(appointment.scheduled_at)
+    messages.success(request, f"Booked for {local:%a %d %b %Y, %H:%M}. Repeat day and time once more.")
+    return redirect("call-sheet", pk)
+
+
+def _book(request: SignedIn, referral: Referral, form: AppointmentForm) -> Appointment:
+    booked, when = card_of(referral).appointment, form.cleaned_data["scheduled_at"]
+    if booked is None:
+        return referrals.book(referral, scheduled_at=when, by=request.user)
+    reason = form.cleaned_data["reason"]
+    return referrals.move_appointment(booked, scheduled_at=when, by=request.user, reason=reason)
+
+
+@require_POST
+@page(Permission.BOOK_APPOINTMENT)
+def end_appointment(request: SignedIn, pk: UUID, event: str) -> HttpResponse:
+    """Record that an appointment was kept, missed or cancelled."""
+    rows = Appointment.objects.visible_to(request.user, Permission.BOOK_APPOINTMENT)
+    appointment = get_object_or_404(rows, pk=pk)
+    if event not in ENDINGS:
+        raise Http404
+    with refusals(tell=partial(messages.error, request)):
+        ended = referrals.end_appointment(appointment, event=AppointmentEvent(event), by=request.user)
+        messages.success(request, f"Appointment: {ended.state.replace('_', ' ')}, recorded.")
+    return redirect("call-sheet", appointment.referral_id)
+
+
+@require_POST
+@page(Permission.RECORD_CALL)
+def settle(request: SignedIn, pk: UUID, event: str) -> HttpResponse:
+    """Settle an offer without a call."""
+    referral = _offer(request, pk, Permission.RECORD_CALL)
+    if event not in SETTLING:
+        raise Http404
+    with refusals(tell=partial(messages.error, request)):
+        settled = referrals.settle(referral, event=ReferralEvent(event), by=request.user)
+        messages.success(request, f"{referral.participant}: {settled.state.replace('_', ' ')}, recorded.")
+    return redirect("call-sheet", pk)
+
+
+@page(Permission.RECORD_CONSENT)
+def objection(request: SignedIn, pk: UUID) -> HttpResponse:
+    """Say what an objection does and ask once; then record it."""
+    referral = _offer(request, pk, Permission.RECORD_CONSENT)
+    if request.method != "POST":
+        return render(request, "screening/objection.html", {"card": card_of(referral)})
+    with refusals(tell=partial(messages.error, request)):
+        referrals.object_to_calls(referral.participant, by=request.user)
+        messages.success(request, f"{referral.participant}: objection recorded. Nobody calls any more.")
+    return redirect("worklist")
+
+
+def _offer(request: SignedIn, pk: UUID, permission: Permission) -> Referral:
+    return get_object_or_404(offers(request.user, permission), pk=pk)
+
+
+def _appointment_form(referral: Referral, data: Any = None) -> AppointmentForm:
+    first_day = card_of(referral).today
+    site, last_day = referral.participant.site, referral.window_ends_on
+    return AppointmentForm(data, site=site, first_day=first_day, last_day=last_day)
+
+
+def _sheet(request: SignedIn, referral: Referral, **bound: Any) -> HttpResponse:
+    """Show the sheet, with a form that was not saved if there is one; whoever looks at a name is logged."""
+    participant, card = referral.participant, card_of(referral)
+    refused = referrals.refusal(referral)
+    named = Participant.objects.visible_to(request.user, Permission.SEE_IDENTITY).filter(pk=participant.pk)
+    card.identity = reveal(participant, by=request.user) if named.exists() else None
+    context = {
+        "card": card,
+        "tel": re.sub(r"[^\d+]", "", card.identity.phone) if card.identity else "",
+        "refused": refused,
+        "outcomes": OUTCOMES,
+        "logged_later": refused is not None and refused.code in LOGGED_LATER,
+        "settlements": [(event, SETTLING[event]) for event in referrals.settlements(referral)],
+        "consented": conduct.has_consent_for_dxa(participant),
+        "accepted": referral.state == ReferralState.ACCEPTED,
+        "may_record": may(request.user, Permission.RECORD_CALL, participant.trial, participant.site),
+        "attempt_form": AttemptForm(site=participant.site),
+        "consent_form": ConsentForm(),
+        "appointment_form": _appointment_form(referral),
+    } | bound
+    return render(request, "screening/call_sheet.html", context, status=NOT_SAVED if bound else 200)

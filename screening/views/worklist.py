@@ -1,0 +1,208 @@
+"""The callers' worklist: who is to be called now, soon, later, and who was called today."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from screening.models import Appointment, ContactAttempt, Referral
+from screening.referrals import TO_BE_CALLED, AppointmentState, ContactOutcome, day_of_window
+from screening.services import referral as referrals
+from screening.services.outcomes import age_at
+from screening.worklist import Section, Standing, section_of
+from trial import clock
+from trial.models import Participant, Site, Trial, User
+from trial.pages import SignedIn, page
+from trial.partial_dates import PartialDate
+from trial.protocol_parts import Contact
+from trial.roles import Permission
+from trial.services.people import Identity, reveal_all
+
+PAGE_SIZE = 25
+A_DAY = timedelta(days=1)
+
+
+class Tab(NamedTuple):
+    """A section of the list as it stands in the bar of tabs."""
+
+    section: Section
+    label: str
+    empty: str
+    total: int
+
+
+LABELS = {
+    Section.NOW: (
+        "Now",
+        "Nobody waits at this moment. Call-backs come here when they are due and calls are allowed; "
+        "so do people to be booked, and appointments of which nobody has said whether they were kept.",
+    ),
+    Section.ENDING: (
+        "Window ending",
+        "Nobody's offer ends within 14 days. Who is called late comes here before it is too late.",
+    ),
+    Section.NEW: ("New", "Nobody is new. People come here when they are randomized to screening."),
+    Section.LATER: ("Later", "Nothing is planned: no call-back and no appointment."),
+    Section.DONE: ("Done today", "No call was recorded today."),
+}
+
+
+@dataclass
+class Card:
+    """One offer on the worklist, with what a caller needs to choose whom to call."""
+
+    referral: Referral
+    contact: Contact
+    at: datetime
+    identity: Identity | None = None
+
+    @property
+    def participant(self) -> Participant:
+        """Return the person who is offered the scan."""
+        return self.referral.participant
+
+    @property
+    def site(self) -> Site:
+        """Return where the person is registered; its zone tells the times."""
+        return self.participant.site
+
+    @property
+    def today(self) -> date:
+        """Return the site's own day on the trial's calendar."""
+        return self.site.local(self.at).date()
+
+    @property
+    def age(self) -> int | None:
+        """Return the age today, the lowest it can be."""
+        return age_at(self.participant, PartialDate.of(self.today))
+
+    @property
+    def day(self) -> int:
+        """Return which day of the offer today is."""
+        return day_of_window(self.referral.allocation.randomized_on, self.today)
+
+    @property
+    def window_days(self) -> int:
+        """Return how many days the offer runs."""
+        return day_of_window(self.referral.allocation.randomized_on, self.referral.window_ends_on)
+
+    @property
+    def days_left(self) -> int:
+        """Return how many days of the offer are left; negative when it is over."""
+        return self.window_days - self.day
+
+    @property
+    def attempts(self) -> list[ContactAttempt]:
+        """Return the tries so far, oldest first."""
+        return list(self.referral.attempts.all())
+
+    @property
+    def last(self) -> ContactAttempt | None:
+        """Return the last try."""
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def appointment(self) -> Appointment | None:
+        """Return the appointment that is booked."""
+        booked = (a for a in self.referral.appointments.all() if a.state == AppointmentState.BOOKED)
+        return next(booked, None)
+
+    @property
+    def section(self) -> Section | None:
+        """Return where the card stands on the list."""
+        last, booked = self.last, self.appointment
+        standing = Standing(
+            offer=referrals.offer_of(self.referral),
+            last_attempt_at=last.occurred_at if last else None,
+            last_outcome=ContactOutcome(last.outcome) if last else None,
+            next_call_at=last.next_call_at if last else None,
+            appointment_at=booked.scheduled_at if booked else None,
+        )
+        return section_of(standing, self.contact, at=self.at)
+
+    @property
+    def order(self) -> tuple[datetime, date, str]:
+        """Return by what cards are ordered: the moment that counts next, then the end of the window."""
+        last, booked = self.last, self.appointment
+        moment = booked.scheduled_at if booked else last.next_call_at if last else None
+        return moment or self.at, self.referral.window_ends_on, self.participant.study_number
+
+
+@page(Permission.SEE_WORKLIST)
+def worklist(request: SignedIn) -> HttpResponse:
+    """Show one section of the list, with the counts of all."""
+    sections = _by_section(_cards(request.user))
+    wanted = request.GET.get("section", "")
+    shown = Section(wanted) if wanted in set(Section) else _first_filled(sections)
+    cards = Paginator(sections[shown], PAGE_SIZE).get_page(request.GET.get("page"))
+    _reveal(list(cards.object_list), request.user)
+    tabs = [Tab(section, *words, len(sections[section])) for section, words in LABELS.items()]
+    context = {"cards": cards, "tabs": tabs, "shown": shown, "places": _places(request.user)}
+    return render(request, "screening/worklist.html", context)
+
+
+def card_of(referral: Referral) -> Card:
+    """Return the card of one offer."""
+    contact = referral.protocol_version.protocol.contact
+    return Card(referral, contact, clock.now(referral.participant.trial))
+
+
+def offers(user: User, permission: Permission = Permission.SEE_WORKLIST) -> QuerySet[Referral]:
+    """Return the offers a user may see (or act on), with everything a card shows."""
+    rows = Referral.objects.visible_to(user, permission)
+    return rows.select_related(
+        "allocation__participant__trial", "allocation__participant__site__trial", "protocol_version"
+    ).prefetch_related("attempts__caller", "appointments")
+
+
+def _cards(user: User) -> list[Card]:
+    contacts: dict[object, Contact] = {}
+    rows = offers(user).filter(Q(state__in=TO_BE_CALLED) | Q(pk__in=_called_lately(user)))
+    for row in rows:
+        if row.protocol_version_id not in contacts:
+            contacts[row.protocol_version_id] = row.protocol_version.protocol.contact
+    return [Card(row, contacts[row.protocol_version_id], clock.now(row.participant.trial)) for row in rows]
+
+
+def _called_lately(user: User) -> Iterable:
+    """Return the offers with a call in the last day of their own trial's calendar."""
+    lately = Q(pk__in=[])
+    for trial in Trial.objects.visible_to(user, Permission.SEE_WORKLIST):
+        lately |= Q(allocation__participant__trial=trial, occurred_at__gt=clock.now(trial) - A_DAY)
+    return ContactAttempt.objects.visible_to(user).filter(lately).values("referral")
+
+
+def _by_section(cards: Iterable[Card]) -> dict[Section, list[Card]]:
+    sections: dict[Section, list[Card]] = {section: [] for section in Section}
+    for card in cards:
+        if section := card.section:
+            sections[section].append(card)
+    for found in sections.values():
+        found.sort(key=lambda card: card.order)
+    return sections
+
+
+def _first_filled(sections: dict[Section, list[Card]]) -> Section:
+    filled = (section for section in (Section.NOW, Section.ENDING, Section.NEW) if sections[section])
+    return next(filled, Section.NOW)
+
+
+def _reveal(cards: Sequence[Card], user: User) -> None:
+    """Put the names on the cards of people whose names this user may see; each look is logged."""
+    named = Participant.objects.visible_to(user, Permission.SEE_IDENTITY)
+    people = named.filter(pk__in=[card.participant.pk for card in cards])
+    identities = reveal_all(list(people), by=user)
+    for card in cards:
+        card.identity = identities.get(card.participant.pk)
+
+
+def _places(user: User) -> list[tuple[Site, datetime, Contact]]:
+    """Return the sites with their own time and call hours."""
+    sites = Site.objects.visible_to(user, Permission.SEE_WORKLIST).select_related("trial")
+    active = sites.filter(trial__versions__state="active")
+    return [(site, clock.now(site.trial), site.trial.protocol.contact) for site in active]
