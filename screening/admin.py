@@ -1,0 +1,240 @@
+"""Films and scores in the admin, and what screening adds to participants, cohorts and trials."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+
+from screening.models import (
+    ModelVersion,
+    Radiograph,
+    Receipt,
+    Referral,
+    RiskAssessment,
+    Score,
+)
+from screening.offer_admin import ReferralAdmin  # noqa: F401  its module registers offers
+from screening.outcome_admin import DiagnosisInline, ExamInline, TreatmentInline
+from screening.participant_acts import FREEZE_COHORT, RANDOMIZE_COHORT, SCREENING_ACTS
+from screening.steps import FILE_STEPS, FILM_STEPS, intake_sentence
+from trial import admin as trial_admin
+from trial.admin import WHEN
+from trial.history import NOTHING
+from trial.models import Allocation, Cohort, Membership, Participant, Trial
+from trial.role_admin import RoleInline, RoleModelAdmin, StepFilter, of_seen
+from trial.roles import Permission
+
+P = Permission
+
+
+class FilmInline(RoleInline):
+    """A participant's films, without scores."""
+
+    model = Radiograph
+    verbose_name_plural = "films"
+    fields = ("study_date", "state", "reason", "view", "received_at")
+
+
+admin.site.unregister([Participant, Cohort, Trial])
+
+
+@admin.register(Participant)
+class ParticipantAdmin(trial_admin.ParticipantAdmin):
+    """Participants with films, risk where it may be seen, and everything that is done to them."""
+
+    list_display = (*trial_admin.ParticipantAdmin.list_display, "risk_class")
+    fields = (*trial_admin.ParticipantAdmin.fields, "risk_class")
+    needs = trial_admin.ParticipantAdmin.needs | {"risk_class": P.SEE_SCORE}
+    inlines = (
+        *trial_admin.ParticipantAdmin.inlines,
+        FilmInline,
+        ExamInline,
+        DiagnosisInline,
+        TreatmentInline,
+    )
+    acts = (*SCREENING_ACTS, *trial_admin.ParticipantAdmin.acts)
+
+    def rows(self, user: Any) -> QuerySet:
+        """Return the participants with the risk of those whose risk the user may see."""
+        seen = RiskAssessment.objects.visible_to(user).filter(participant=OuterRef("pk"))
+        return super().rows(user).annotate(shown_risk=Subquery(seen.values("risk_class")))
+
+    @admin.display(
+        description="risk"
+    )  # not named `risk`: Django would show the relation of that name instead
+    def risk_class(self, row: Any) -> str:
+        return row.shown_risk or NOTHING
+
+    def get_urls(self) -> list[URLPattern]:
+        slip = path(
+            "<uuid:pk>/slip/", self.admin_site.admin_view(self.slip_view), name="trial_participant_slip"
+        )
+        return [slip, *super().get_urls()]
+
+    def slip_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        """Show the answer of a randomization, to be printed: the arm only to whoever may see it."""
+        row = self.get_object(request, str(pk))
+        of_row = Allocation.objects.filter(participant=row)
+        seen = of_row.visible_to(request.user, P.SEE_ALLOCATION).select_related("protocol_version").first()
+        if seen is None:
+            raise Http404
+        context = self.admin_site.each_context(request) | {
+            "title": f"Allocation of {row}",
+            "allocation": seen,
+            "local_time": f"{row.site.local(seen.occurred_at):%H:%M}",
+            "arm": of_row.visible_to(request.user).values_list("arm", flat=True).first(),
+            "offer": Referral.objects.visible_to(request.user).filter(allocation=seen).first(),
+            "object": row,
+            "called": str(row),
+            "opts": self.opts,
+        }
+        return TemplateResponse(request, "admin/slip.html", context)
+
+    def page_links(self, request: HttpRequest, row: Any) -> list[tuple[str, str]]:
+        links = super().page_links(request, row)
+        if row.shown_day:
+            links = [("Allocation slip", reverse("admin:trial_participant_slip", args=[row.pk])), *links]
+        return links
+
+
+@admin.register(Cohort)
+class CohortAdmin(trial_admin.CohortAdmin):
+    acts = (RANDOMIZE_COHORT,)
+
+
+@admin.register(Trial)
+class TrialAdmin(trial_admin.TrialAdmin):
+    acts = (FREEZE_COHORT, *trial_admin.TrialAdmin.acts)
+
+
+class FilmSteps(StepFilter):
+    steps = FILM_STEPS
+
+
+@admin.register(Radiograph)
+class RadiographAdmin(RoleModelAdmin):
+    """What became of each film, without its score."""
+
+    list_display = ("__str__", "participant", "study_date", "view", "state", "reason", "received_at")
+    list_filter = (of_seen("trial"), FilmSteps, "state", ("reason", admin.AllValuesFieldListFilter), "source")
+    list_select_related = ("participant",)
+    search_fields = ("participant__study_number",)
+    search_help_text = "Study number, or part of it."
+    fields = (
+        *(
+            "trial",
+            "participant",
+            "state",
+            "why",
+            "study_date",
+            "patient_age",
+            "modality",
+            "view",
+            "manufacturer",
+        ),
+        *("rows", "columns", "source", "received_at", "attempts", "file_sha256"),
+    )
+
+    @admin.display(description="reason")
+    def why(self, row: Radiograph) -> str:
+        return intake_sentence(row.reason) if row.reason else NOTHING
+
+
+class FileSteps(StepFilter):
+    steps = FILE_STEPS
+
+
+@admin.register(Receipt)
+class ReceiptAdmin(RoleModelAdmin):
+    """What was answered to each file that arrived."""
+
+    list_display = ("received_at", "trial", "outcome", "reason", "source", "radiograph")
+    list_filter = (
+        of_seen("trial"),
+        FileSteps,
+        "outcome",
+        ("reason", admin.AllValuesFieldListFilter),
+        "source",
+        "received_at",
+    )
+    list_select_related = ("trial", "radiograph")
+    fields = ("trial", "received_at", "outcome", "why", "source", "radiograph", "file_sha256")
+
+    def name_of(self, obj: Receipt) -> str:
+        return f"of {obj.received_at:%Y-%m-%d %H:%M} UTC"
+
+    @admin.display(description="reason")
+    def why(self, row: Receipt) -> str:
+        return intake_sentence(row.reason)
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(RoleModelAdmin):
+    """Registered risk models."""
+
+    permission = P.SEE_TRIAL
+    list_display = ("name", "version", "preprocessing", "registered_at")
+    fields = ("name", "version", "sha256", "preprocessing", "intended_use", "registered_at")
+
+    def rows(self, user: Any) -> QuerySet:
+        """Return all models for anybody with a role: a model belongs to the installation."""
+        rows = ModelVersion.objects.all()
+        return rows if Membership.objects.granting(user, P.SEE_TRIAL).exists() else rows.none()
+
+    @admin.display
+    def intended_use(self, row: ModelVersion) -> str:
+        return row.manifest.get("intended_use", NOTHING)
+
+
+class OfScore(RoleModelAdmin):
+    """Scores and risk: those of the screening arm, and the others' for two roles only."""
+
+    ordering = ("-occurred_at",)
+
+
+@admin.register(Score)
+class ScoreAdmin(OfScore):
+    """The model's answer for one film."""
+
+    list_display = ("participant", "film", "mean", "threshold", "positive", "model_version")
+    list_filter = (of_seen("radiograph__trial"), "positive")
+    list_select_related = ("radiograph__participant", "model_version")
+    search_fields = ("radiograph__participant__study_number",)
+    fields = (
+        "radiograph",
+        "participant",
+        "model_version",
+        "mean",
+        "threshold",
+        "positive",
+        "probabilities",
+        *WHEN,
+    )
+
+    def name_of(self, obj: Score) -> str:
+        return f"of {obj.radiograph}"
+
+    @admin.display
+    def participant(self, row: Score) -> str:
+        return str(row.radiograph.participant)
+
+    @admin.display
+    def film(self, row: Score) -> str:
+        return str(row.radiograph)
+
+
+@admin.register(RiskAssessment)
+class RiskAssessmentAdmin(OfScore):
+    """A participant's films summed up."""
+
+    list_display = ("participant", "risk_class", "films_positive", "films_counted", "occurred_at")
+    list_filter = (of_seen("participant__trial"), "risk_class")
+    list_select_related = ("participant",)
+    search_fields = ("participant__study_number",)
+    fields = ("participant", "risk_class", "films_positive", "films_counted", "model_version", *WHEN)
+
+    def name_of(self, obj: RiskAssessment) -> str:
+        return f"of {obj.participant}"

@@ -1,0 +1,155 @@
+"""What is done to participants and cohorts once films, risk and referrals are known of."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from screening.services import cohort, referral
+from trial.acts import Act
+from trial.admin_forms import DeathForm, WithdrawalForm
+from trial.models import Allocation, Cohort, Participant, Trial, User
+from trial.participant_acts import alive_and_in
+from trial.randomization import Method
+from trial.roles import Permission
+from trial.services.trials import Refused
+from trial.states import State, TrialState
+
+UNSETTLED = (State.REGISTERED, State.ELIGIBLE, State.NOT_ELIGIBLE)
+
+
+def together(trial: Trial) -> bool:
+    """Tell whether the trial randomizes a frozen cohort rather than one participant after another."""
+    return trial.protocol.allocation.method == Method.RANDOM_ALLOCATION_RULE
+
+
+def evidence_of(row: Participant) -> Mapping[str, str]:
+    """Return what is known of eligibility, to be read before drawing."""
+    last = row.assessments.order_by("-occurred_at", "-recorded_at").first()
+    if last is None:
+        return {"Eligibility": "not assessed yet; it is, before anything is drawn"}
+    said = "eligible" if last.eligible else " ".join(reason["sentence"] for reason in last.reasons)
+    return {
+        "Sex": row.sex or "not known",
+        "Birth date": row.birth_date or f"between {row.birth_earliest} and {row.birth_latest}",
+        "Eligibility": f"{said} (assessed {last.occurred_at:%Y-%m-%d %H:%M} UTC, and again before drawing)",
+        "Films in the count": str(row.radiographs.filter(state="scored").count()),
+    }
+
+
+def _assess(row: Participant, _: dict[str, Any], by: User) -> str:
+    verdict = cohort.assess(row, by=by)
+    if verdict.eligible:
+        return f"{row} is eligible."
+    return f"{row} is not eligible: " + " ".join(reason.sentence for reason in verdict.reasons)
+
+
+def _randomize(row: Participant, _: dict[str, Any], by: User) -> str:
+    if known := Allocation.objects.filter(participant=row).first():
+        at = f"{known.recorded_at:%Y-%m-%d at %H:%M:%S} UTC"
+        return f"{row} was randomized on {at} already; nothing new was drawn."
+    if together(row.trial):
+        raise Refused(
+            f"Trial {row.trial} randomizes its frozen cohort together. Open the trial and freeze the cohort. "
+            "Nothing was drawn."
+        )
+    cohort.randomize(row, by=by)
+    return f"{row} is randomized."
+
+
+def _withdraw(row: Participant, data: dict[str, Any], by: User) -> str:
+    referral.withdraw(row, reason=data["reason"], by=by)
+    return f"{row} is withdrawn: nobody calls them, and nothing more is booked or scored."
+
+
+def _death(row: Participant, data: dict[str, Any], by: User) -> str:
+    referral.record_death(row, died_on=data["died_on"], by=by)
+    return f"The death of {row} is recorded: nobody calls them."
+
+
+def _object(row: Participant, _: dict[str, Any], by: User) -> str:
+    referral.object_to_calls(row, by=by)
+    return f"The objection of {row} is recorded: nobody calls them."
+
+
+def _freeze(trial: Trial, _: dict[str, Any], by: User) -> str:
+    made = cohort.freeze_cohort(trial, by=by)
+    return f"A cohort of {made.size} is frozen. Open it under Cohorts to randomize it."
+
+
+def _randomize_cohort(row: Cohort, _: dict[str, Any], by: User) -> str:
+    before = row.allocations.count()
+    made = cohort.randomize_cohort(row, by=by)
+    if before == len(made):
+        return f"All {before} were randomized already; nothing new was drawn."
+    return f"{len(made) - before} participants are randomized."
+
+
+SCREENING_ACTS = (
+    Act(
+        "randomize",
+        "Randomize",
+        Permission.RANDOMIZE,
+        "Eligibility is judged once more, then the next place of the list is drawn. There is no way back: "
+        "an allocation is never changed or deleted. Asking twice gives the first answer.",
+        _randomize,
+        possible=lambda row: (
+            row.state in UNSETTLED and row.trial.state == TrialState.ACTIVE and not together(row.trial)
+        ),
+        facts=evidence_of,
+        together=True,
+        then="slip",
+    ),
+    Act(
+        "assess",
+        "Assess eligibility",
+        Permission.RANDOMIZE,
+        "Every criterion of the protocol in force is judged by what is on record now.",
+        _assess,
+        possible=lambda row: row.state in UNSETTLED,
+        together=True,
+    ),
+    Act(
+        "withdraw",
+        "Withdraw",
+        Permission.WITHDRAW,
+        "Calls, appointments and scoring stop at once. What was recorded stays and is analyzed.",
+        _withdraw,
+        WithdrawalForm,
+        possible=alive_and_in,
+    ),
+    Act(
+        "object",
+        "Record objection",
+        Permission.RECORD_CONSENT,
+        "Nobody calls from now on, and a booked appointment is canceled. The participant stays in the trial.",
+        _object,
+        possible=alive_and_in,
+    ),
+    Act(
+        "death",
+        "Record death",
+        Permission.WITHDRAW,
+        "Calls and appointments stop at once. A later date corrects an earlier one.",
+        _death,
+        DeathForm,
+    ),
+)
+
+FREEZE_COHORT = Act(
+    "freeze-cohort",
+    "Freeze the cohort",
+    Permission.RANDOMIZE,
+    "Everybody is judged, the films of each are summed up, and the eligible at high risk become the list "
+    "to be randomized together. The list is hashed and never changed.",
+    _freeze,
+    possible=lambda trial: trial.state == TrialState.ACTIVE,
+)
+
+RANDOMIZE_COHORT = Act(
+    "randomize",
+    "Randomize the cohort",
+    Permission.RANDOMIZE,
+    "Everybody on the list who is not yet randomized is, in one go, and the screening arm is put on the "
+    "call list. There is no way back.",
+    _randomize_cohort,
+    possible=lambda row: row.trial.state == TrialState.ACTIVE and row.allocations.count() < row.size,
+)

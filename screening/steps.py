@@ -1,0 +1,56 @@
+"""Steps of films and offers: lists are filtered and the dashboard counts by the same conditions."""
+
+from datetime import timedelta
+
+from django.db.models import Exists, OuterRef, Q
+
+from screening.models import Appointment, ContactAttempt
+from screening.reasons import Reason
+from screening.referrals import AppointmentState, ReferralState
+from screening.vocabulary import INTAKE_SENTENCES, FilmState, IntakeReason, ReceiptOutcome
+from trial import clock
+from trial.models import Site
+from trial.steps import Steps
+
+SOON = timedelta(days=14)
+UNDER_WAY = Q(state__in=[ReferralState.OPEN, ReferralState.ACCEPTED])
+
+
+def _called() -> Q:
+    return Q(Exists(ContactAttempt.objects.filter(referral=OuterRef("pk"))))
+
+
+def _came() -> Q:
+    return Q(Exists(Appointment.objects.filter(referral=OuterRef("pk"), state=AppointmentState.ATTENDED)))
+
+
+def _ending() -> Q:
+    """Hold for offers under way whose last day is at most two weeks off, by the calendar of each site."""
+    soon = Q(pk__in=[])
+    for site in Site.objects.select_related("trial"):
+        day = clock.today(site)
+        soon |= Q(allocation__participant__site=site, window_ends_on__range=(day, day + SOON))
+    return soon & UNDER_WAY
+
+
+FILM_STEPS: Steps = {
+    "waiting": ("waiting for a score", Q(state__in=[FilmState.RECEIVED, FilmState.ELIGIBLE])),
+    "scored": ("scored", Q(state=FilmState.SCORED)),
+    "set_aside": ("set aside", Q(state=FilmState.SET_ASIDE)),
+    "failed": ("could not be scored", Q(state=FilmState.FAILED)),
+}
+FILE_STEPS: Steps = {"rejected": ("rejected", Q(outcome=ReceiptOutcome.REJECTED))}
+OFFER_STEPS: Steps = {
+    "called": ("called", _called),
+    "came": ("came for the scan", _came),
+    "result": ("result recorded", Q(state=ReferralState.SCANNED)),
+    "ending": ("ends within 14 days, no scan yet", _ending),
+}
+EXAM_STEPS: Steps = {"randomized": ("of people randomized", Q(participant__allocation__isnull=False))}
+
+
+def intake_sentence(code: str) -> str:
+    """Return a reason code of intake as a sentence that says what to do."""
+    if code in list(Reason):
+        return Reason(code).sentence
+    return INTAKE_SENTENCES[IntakeReason(code)] if code in list(IntakeReason) else code.replace("_", " ")

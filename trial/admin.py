@@ -1,0 +1,396 @@
+"""The coordinators' place: trials, participants and what happened to them. `screening` adds to it."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html_join
+
+from trial import account_admin, clock  # noqa: F401  account_admin registers accounts and roles
+from trial.admin_forms import FindForm
+from trial.ages import age_bounds
+from trial.blinding import consents_for, deviations_for
+from trial.forms import CONDITIONS, plain
+from trial.history import NOTHING
+from trial.models import (
+    Allocation,
+    Cohort,
+    Consent,
+    EligibilityAssessment,
+    Participant,
+    ProtocolDeviation,
+    ProtocolVersion,
+    Site,
+    StateChange,
+    Trial,
+)
+from trial.participant_acts import DEVIATION, PARTICIPANT_ACTS
+from trial.protocol_table import protocol_lines
+from trial.role_admin import RoleInline, RoleModelAdmin, StepFilter, holds, of_seen
+from trial.roles import Permission
+from trial.services import people
+from trial.states import ProtocolState
+from trial.steps import PARTICIPANT_STEPS
+from trial.trial_acts import TRIAL_ACTS, VERSION_ACTS
+
+P = Permission
+
+
+NOT_FOUND = (
+    "Nobody in your trials has this number. Check it, and the hospital: films name it (Issuer of Patient ID)."
+)
+
+
+class SiteInline(RoleInline):
+    model = Site
+    fields = ("number", "name", "time_zone", "enrolled")
+
+
+class VersionInline(RoleInline):
+    model = ProtocolVersion
+    fields = ("version", "state", "activated_at")
+
+    @admin.display(description="version")
+    def version(self, row: ProtocolVersion) -> str:
+        address = reverse("admin:trial_protocolversion_change", args=[row.pk])
+        return format_html_join("", '<a href="{}">version {}</a>', [(address, row.number)])
+
+
+@admin.register(Trial)
+class TrialAdmin(RoleModelAdmin):
+    """Trials and their life."""
+
+    list_display = ("code", "title", "kind", "state", "in_force")
+    fields = ("code", "title", "kind", "state", "in_force", "calendar", "key_fingerprint")
+    inlines = (SiteInline, VersionInline)
+    acts = (*TRIAL_ACTS, DEVIATION)
+
+    @admin.display(description="protocol version in force")
+    def in_force(self, trial: Trial) -> str:
+        version = trial.versions.filter(state=ProtocolState.ACTIVE).first()
+        return f"version {version.number}" if version else "none yet"
+
+    @admin.display
+    def calendar(self, trial: Trial) -> str:
+        behind = trial.clock_offset_days
+        return f"stands {behind} days behind today (demonstration)" if behind else "real time"
+
+
+@admin.register(ProtocolVersion)
+class ProtocolVersionAdmin(RoleModelAdmin):
+    """Protocol versions, each value with who gave it."""
+
+    list_display = ("__str__", "state", "drafted", "approved", "activated_at")
+    list_filter = (of_seen("trial"), "state")
+    fields = (
+        "trial",
+        "number",
+        "state",
+        "drafted",
+        "approved",
+        "approved_at",
+        "activated_at",
+        "sha256",
+        "protocol",
+    )
+    list_select_related = ("trial", "drafted_by", "approved_by")
+    acts = VERSION_ACTS
+
+    @admin.display(description="drafted by")
+    def drafted(self, version: ProtocolVersion) -> str:
+        return version.drafted_by.first_name or version.drafted_by.username
+
+    @admin.display(description="approved by")
+    def approved(self, version: ProtocolVersion) -> str:
+        by = version.approved_by
+        return (by.first_name or by.username) if by else "nobody yet"
+
+    @admin.display
+    def protocol(self, version: ProtocolVersion) -> str:
+        return render_to_string("admin/protocol.html", {"lines": protocol_lines(version.protocol.to_dict())})
+
+
+@admin.register(Site)
+class SiteAdmin(RoleModelAdmin):
+    """Sites."""
+
+    list_display = ("__str__", "time_zone", "enrolled")
+    list_filter = (of_seen("trial"),)
+    fields = ("trial", "number", "name", "time_zone", "enrolled")
+
+
+class AssessmentInline(RoleInline):
+    model = EligibilityAssessment
+    verbose_name_plural = "judgments of eligibility"
+    fields = ("occurred_at", "verdict", "protocol_version")
+
+    @admin.display
+    def verdict(self, row: EligibilityAssessment) -> str:
+        return verdict_of(row)
+
+
+class StateChangeInline(RoleInline):
+    model = StateChange
+    fields = ("occurred_at", "from_state", "to_state", "reason")
+
+
+class ConsentInline(RoleInline):
+    model = Consent
+    fields = ("occurred_at", "kind", "scope", "form_version", "waiver_reference")
+
+    def rows(self, user: Any) -> QuerySet:
+        return consents_for(user)
+
+
+class DeviationInline(RoleInline):
+    model = ProtocolDeviation
+    fields = ("occurred_at", "category", "severity", "description", "corrective_action")
+
+    def rows(self, user: Any) -> QuerySet:
+        return deviations_for(user)
+
+
+class ParticipantSteps(StepFilter):
+    steps = PARTICIPANT_STEPS
+
+
+@admin.register(Participant)
+class ParticipantAdmin(RoleModelAdmin):
+    """Participants: by study number, never by name; arm and date of randomization as roles allow."""
+
+    change_list_template = "admin/participant_list.html"
+    list_display = ("study_number", "site", "sex", "age", "state", "randomized_on", "arm")
+    list_filter = (of_seen("trial"), of_seen("site"), ParticipantSteps, "state", "sex")
+    list_select_related = ("site", "trial")
+    search_fields = ("study_number",)
+    search_help_text = "Study number, or part of it."
+    ordering = ("study_number",)
+    fields = (
+        *("study_number", "trial", "site", "sex", "birth", "age", "state", "died_on", "registered_at"),
+        *("randomized_on", "arm", "calls", "baseline_facts"),
+    )
+    # An objection to calls comes from a call: it tells the arm.
+    needs = {"randomized_on": P.SEE_ALLOCATION, "arm": P.SEE_ARM, "calls": P.SEE_ARM}
+    tells = {"birth": "birth_date", "calls": "do_not_call"}
+    inlines = (AssessmentInline, StateChangeInline, ConsentInline, DeviationInline)
+    acts = PARTICIPANT_ACTS
+
+    def rows(self, user: Any) -> QuerySet:
+        """Return the participants with arm and date of randomization where the user may see them."""
+        mine = Allocation.objects.filter(participant=OuterRef("pk"))
+        return (
+            super()
+            .rows(user)
+            .annotate(
+                shown_day=Subquery(mine.visible_to(user, P.SEE_ALLOCATION).values("randomized_on")),
+                shown_arm=Subquery(mine.visible_to(user, P.SEE_ARM).values("arm")),
+            )
+        )
+
+    @admin.display
+    def randomized_on(self, row: Any) -> str:
+        return row.shown_day or NOTHING
+
+    @admin.display
+    def arm(self, row: Any) -> str:
+        return row.shown_arm or NOTHING
+
+    @admin.display
+    def calls(self, row: Participant) -> str:
+        return "not to be called" if row.do_not_call else "no objection"
+
+    @admin.display(description="birth date")
+    def birth(self, row: Participant) -> str:
+        if row.birth_date or not row.birth_earliest:
+            return row.birth_date or "not known"
+        return f"between {row.birth_earliest} and {row.birth_latest}, by the age on a film"
+
+    @admin.display
+    def age(self, row: Participant) -> str:
+        """Return the present age; two where the birth date leaves it open."""
+        if not (row.birth_earliest and row.birth_latest):
+            return NOTHING
+        low, high = age_bounds((row.birth_earliest, row.birth_latest), clock.today(row.site))
+        return str(low) if low == high else f"{low} to {high}"
+
+    @admin.display(description="known at baseline")
+    def baseline_facts(self, row: Participant) -> str:
+        baseline = getattr(row, "baseline", None)
+        answers = {words: getattr(baseline, name, None) for name, words in CONDITIONS.items()}
+        said = [f"{words}: {'yes' if yes else 'no'}" for words, yes in answers.items() if yes is not None]
+        bmi = [f"body mass index: {baseline.bmi} kg/m²"] if baseline and baseline.bmi else []
+        return "; ".join([*bmi, *said]) or "nothing yet"
+
+    def get_urls(self) -> list[URLPattern]:
+        guarded = self.admin_site.admin_view
+        return [
+            path("find/", guarded(self.find_view), name="trial_participant_find"),
+            path("<uuid:pk>/identity/", guarded(self.identity_view), name="trial_participant_identity"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
+        find = FindForm() if holds(request, P.SEE_IDENTITY) else None
+        return super().changelist_view(request, {"find": find} | (extra_context or {}))
+
+    def find_view(self, request: HttpRequest) -> HttpResponse:
+        """Open the participant with a hospital number; POST keeps the number out of addresses and logs."""
+        form = FindForm(request.POST)
+        if not form.is_valid() or not holds(request, P.SEE_IDENTITY):
+            raise Http404
+        person = people.find_person(plain(form.cleaned_data["issuer"]), plain(form.cleaned_data["number"]))
+        found = self.granted(request.user, P.SEE_IDENTITY).filter(pk__in=self.rows(request.user).values("pk"))
+        found = list(found.filter(person=person)) if person else []
+        if not found:
+            messages.warning(request, NOT_FOUND)
+        if len(found) == 1:
+            return redirect("admin:trial_participant_change", found[0].pk)
+        # A person may be in several trials: the list then shows them by study number.
+        query = f"?q={found[0].study_number}" if found else ""
+        return redirect(reverse("admin:trial_participant_changelist") + query)
+
+    def identity_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        """Show who a participant is, to roles that may know; each look is logged."""
+        row = self.get_object(request, str(pk))
+        if not self.holds_over(request, P.SEE_IDENTITY, row):
+            raise Http404
+        context = self.admin_site.each_context(request) | {
+            "title": f"Who is {row}",
+            "identity": people.reveal(row, by=request.user),
+            "object": row,
+            "called": str(row),
+            "opts": self.opts,
+        }
+        return TemplateResponse(request, "admin/identity.html", context)
+
+    def page_links(self, request: HttpRequest, row: Any) -> list[tuple[str, str]]:
+        if not self.holds_over(request, P.SEE_IDENTITY, row):
+            return []
+        return [("Who is this?", reverse("admin:trial_participant_identity", args=[row.pk]))]
+
+
+def verdict_of(row: EligibilityAssessment) -> str:
+    """Return the judgment with the reasons against, as sentences."""
+    return "eligible" if row.eligible else " ".join(["not eligible.", *(r["sentence"] for r in row.reasons)])
+
+
+class OfParticipant(RoleModelAdmin):
+    """Rows about a participant, newest first."""
+
+    list_filter: tuple = (of_seen("participant__trial"),)
+    list_select_related = ("participant", "protocol_version__trial")
+    search_fields = ("participant__study_number",)
+    search_help_text = "Study number, or part of it."
+    ordering = ("-occurred_at",)
+
+    def name_of(self, obj: Any) -> str:
+        return f"of {obj.participant or obj.trial}, {obj.occurred_at:%Y-%m-%d %H:%M} UTC"
+
+
+WHEN = ("occurred_at", "recorded_at", "protocol_version")
+
+
+@admin.register(Allocation)
+class AllocationAdmin(OfParticipant):
+    """Past draws, for roles that know the arms. Those to come are nowhere."""
+
+    list_display = ("participant", "randomized_on", "arm", "stratum_label", "sequence")
+    list_filter = (*OfParticipant.list_filter, "arm", "randomized_on")
+    list_select_related = ("participant", "stratum")
+    fields = (
+        "participant",
+        "randomized_on",
+        "arm",
+        "stratum_label",
+        "sequence",
+        "cohort",
+        "engine_version",
+        *WHEN,
+    )
+
+    @admin.display(description="stratum")
+    def stratum_label(self, row: Allocation) -> str:
+        return row.stratum.label
+
+
+@admin.register(StateChange)
+class StateChangeAdmin(OfParticipant):
+    """Every step of every participant."""
+
+    list_display = ("participant", "occurred_at", "from_state", "to_state", "reason")
+    list_filter = (*OfParticipant.list_filter, "to_state")
+    fields = ("participant", "event", "from_state", "to_state", "reason", *WHEN)
+
+
+@admin.register(EligibilityAssessment)
+class EligibilityAssessmentAdmin(OfParticipant):
+    """Judgments, each with its reasons and the facts it rests on."""
+
+    list_display = ("participant", "occurred_at", "verdict")
+    list_filter = (*OfParticipant.list_filter, "eligible")
+    fields = ("participant", "verdict", "facts_used", *WHEN)
+
+    @admin.display
+    def verdict(self, row: EligibilityAssessment) -> str:
+        return verdict_of(row)
+
+    @admin.display(description="facts it rests on")
+    def facts_used(self, row: EligibilityAssessment) -> str:
+        return render_to_string("admin/facts.html", {"facts": row.facts})
+
+
+@admin.register(Consent)
+class ConsentAdmin(OfParticipant):
+    """Consents, waivers and objections."""
+
+    list_display = ("participant", "occurred_at", "kind", "scope", "form_version")
+    list_filter = (*OfParticipant.list_filter, "kind")
+    fields = ("participant", "kind", "scope", "form_version", "obtained", "waiver_reference", *WHEN)
+
+    def rows(self, user: Any) -> QuerySet:
+        return consents_for(user)
+
+    @admin.display(description="obtained by")
+    def obtained(self, row: Consent) -> str:
+        return (row.obtained_by.first_name or row.obtained_by.username) if row.obtained_by else NOTHING
+
+
+@admin.register(ProtocolDeviation)
+class ProtocolDeviationAdmin(OfParticipant):
+    """Departures from the protocol; recorded from a participant's or a trial's page."""
+
+    list_display = ("occurred_at", "trial", "participant", "category", "severity", "description")
+    list_filter = (of_seen("trial"), "category", "severity")
+    list_select_related = ("trial", "participant")
+    fields = ("trial", "participant", "category", "severity", "description", "corrective_action", *WHEN)
+
+    def rows(self, user: Any) -> QuerySet:
+        return deviations_for(user)
+
+
+@admin.register(Cohort)
+class CohortAdmin(RoleModelAdmin):
+    """Frozen cohorts. Their manifest holds risk, so only the study numbers in it are shown."""
+
+    list_display = ("trial", "occurred_at", "size", "frozen_by_name")
+    list_filter = (of_seen("trial"),)
+    list_select_related = ("trial", "frozen_by")
+    ordering = ("-occurred_at",)
+    fields = ("trial", "size", "sha256", "frozen_by_name", *WHEN, "people")
+    needs = {"people": P.SEE_PARTICIPANTS}
+
+    def name_of(self, obj: Cohort) -> str:
+        return f"of {obj.size} in {obj.trial}"
+
+    @admin.display(description="frozen by")
+    def frozen_by_name(self, row: Cohort) -> str:
+        return row.frozen_by.first_name or row.frozen_by.username
+
+    @admin.display(description="study numbers")
+    def people(self, row: Cohort) -> str:
+        return ", ".join(entry["study_number"] for entry in row.manifest)

@@ -1,0 +1,167 @@
+"""What the admin's acts ask."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from trial.acts import ActForm
+from trial.blinding import DEVIATION_CATEGORIES
+from trial.forms import SEX_ALIASES, PartialDateField, RegistrationForm, WordField
+from trial.models import Severity, Sex, Site, Trial, User
+from trial.roles import Permission, Role
+
+
+def text(label: str, **kwargs: Any) -> forms.CharField:
+    """Return a field for a few sentences."""
+    return forms.CharField(label=label, widget=forms.Textarea(attrs={"rows": 3}), **kwargs)
+
+
+class WithdrawalForm(ActForm):
+    """Why somebody withdraws."""
+
+    reason = text("Reason", max_length=400, help_text="In the participant's own words if you can.")
+
+
+class DeathForm(ActForm):
+    """When somebody died."""
+
+    died_on = PartialDateField(label="Date of death")
+
+
+class DeviationForm(ActForm):
+    """What departed from the protocol."""
+
+    category = forms.ChoiceField(choices=[(c, c) for c in DEVIATION_CATEGORIES])
+    severity = WordField(Severity)
+    description = text("What happened, and how it differs from the protocol", max_length=4000)
+    corrective_action = text("What was done about it", max_length=4000, required=False)
+
+    def clean_description(self) -> str:
+        """Refuse an arm by name: blinded people read deviations too."""
+        said = self.cleaned_data["description"]
+        if any(
+            words in said.lower()
+            for words in ("screening arm", "control arm", "screening group", "control group")
+        ):
+            raise ValidationError(
+                "Don't name the arm: people who must not know it read this. Describe what happened."
+            )
+        return said
+
+
+class ConsentForm(ActForm):
+    """What somebody consented to."""
+
+    form_version = forms.CharField(label="Version of the consent form", max_length=40)
+    scope = forms.ChoiceField(
+        label="What it covers", choices=[("dxa", "DXA scan"), ("calls", "calls"), ("data", "data")]
+    )
+
+
+class CorrectionForm(ActForm):
+    """Sex or birth date as they should be; what stays empty stays as it is."""
+
+    sex = WordField(Sex, aliases=SEX_ALIASES, required=False, empty="leave as it is")
+    birth_date = PartialDateField(required=False)
+    reason = text(
+        "Why it is changed",
+        max_length=200,
+        help_text="Typing error, new source document, reply to a query, other.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for one of the two."""
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors and not (cleaned["sex"] or cleaned["birth_date"]):
+            raise ValidationError("Nothing is changed yet: choose the sex or write the birth date.")
+        return cleaned
+
+
+class RegisterForm(RegistrationForm):
+    """A person and the site where they are registered."""
+
+    site = forms.ModelChoiceField(Site.objects.none())
+
+    def __init__(self, *args: Any, rows: Any, by: User, **kwargs: Any) -> None:
+        super().__init__(*args, today=timezone.now().date(), **kwargs)
+        self.fields["site"].queryset = Site.objects.visible_to(by, Permission.REGISTER_PEOPLE)  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        """Read the person."""
+        cleaned = super().clean()
+        return cleaned if self.errors else cleaned | {"person": self.person()}
+
+
+class FindForm(forms.Form):
+    """A hospital number, to find whose it is; sent by POST, for an address is logged."""
+
+    number = forms.CharField(
+        label="Hospital number", max_length=64, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+    issuer = forms.CharField(label="Hospital that gave it", max_length=64, required=False)
+
+
+class PasswordForm(ActForm):
+    """A password, twice."""
+
+    password = forms.CharField(widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}))
+    again = forms.CharField(
+        label="The same again", widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Check that both agree and that the password is hard to guess."""
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors:
+            if cleaned["password"] != cleaned["again"]:
+                raise ValidationError("The two passwords differ. Type them again.")
+            validate_password(cleaned["password"], User(username=cleaned.get("username", "")))
+        return cleaned
+
+
+class AccountForm(PasswordForm):
+    """A new account."""
+
+    username = forms.CharField(label="User name", max_length=150, validators=[User.username_validator])
+    name = forms.CharField(max_length=150, help_text="As colleagues know them; it stands in the audit trail.")
+    field_order = ("username", "name")
+
+    def clean_username(self) -> str:
+        """Refuse a name that is taken."""
+        username = self.cleaned_data["username"]
+        if User.objects.filter(username__iexact=username).exists():
+            raise ValidationError(f"There is an account {username!r} already. Choose another name.")
+        return username
+
+
+class RoleForm(ActForm):
+    """A role, where and until when."""
+
+    role = WordField(Role)
+    trial = forms.ModelChoiceField(
+        Trial.objects.none(), required=False, help_text="Empty for a system administrator."
+    )
+    site = forms.ModelChoiceField(
+        Site.objects.none(), required=False, help_text="Empty for all sites of the trial."
+    )
+    until = forms.DateTimeField(
+        required=False, help_text="YYYY-MM-DD, in UTC; empty for as long as the trial runs."
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, model in (("trial", Trial), ("site", Site)):
+            self.fields[name].queryset = model.objects.visible_to(self.by, Permission.MANAGE_ACCOUNTS)  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for the trial, and for a site of that trial."""
+        cleaned = super().clean() or self.cleaned_data
+        trial, site = cleaned.get("trial"), cleaned.get("site")
+        if not trial and cleaned.get("role") not in (Role.SYSTEM_ADMINISTRATOR, None):
+            self.add_error("trial", "This role belongs to a trial. Choose it.")
+        if site and site.trial != trial:
+            self.add_error("site", f"{site} is no site of this trial. Choose one of its own, or none.")
+        return cleaned

@@ -1,0 +1,78 @@
+"""What may be done to a participant without knowing what a radiograph is."""
+
+from typing import Any
+
+from trial.acts import Act
+from trial.admin_forms import ConsentForm, CorrectionForm, DeviationForm, RegisterForm
+from trial.models import Participant, Trial, User
+from trial.roles import Permission
+from trial.services import conduct, people
+from trial.states import State
+
+
+def alive_and_in(participant: Participant) -> bool:
+    """Tell whether the participant is neither withdrawn nor known to have died."""
+    return participant.state not in (State.WITHDRAWN, State.DIED)
+
+
+def _register(_: None, data: dict[str, Any], by: User) -> str:
+    # The form has read the person; registering somebody twice returns the first registration.
+    participant = people.register(data["site"], new=data["person"], by=by)
+    return f"{participant.study_number} is registered."
+
+
+def _correct(participant: Participant, data: dict[str, Any], by: User) -> str:
+    sex = data["sex"].value if data["sex"] else None
+    people.correct_person(participant, by=by, why=data["reason"], sex=sex, birth_date=data["birth_date"])
+    return f"{participant} is corrected. Assess eligibility again: age and sex may count."
+
+
+def _consent(participant: Participant, data: dict[str, Any], by: User) -> str:
+    conduct.record_consent(participant, form_version=data["form_version"], scope=data["scope"], by=by)
+    return f"The consent of {participant} is recorded."
+
+
+def _deviation(row: Participant | Trial, data: dict[str, Any], by: User) -> str:
+    of = {"participant": row} if isinstance(row, Participant) else {}
+    conduct.record_deviation(row.trial if isinstance(row, Participant) else row, **data, **of, by=by)
+    return f"A protocol deviation is recorded for {row}."
+
+
+DEVIATION = Act(
+    name="deviation",
+    label="Record deviation",
+    permission=Permission.RECORD_DEVIATION,
+    says="A departure from the protocol is documented. Nothing else changes: an allocation is never undone.",
+    run=_deviation,
+    form=DeviationForm,
+)
+
+PARTICIPANT_ACTS = (
+    Act(
+        name="register",
+        label="Register a person",
+        permission=Permission.REGISTER_PEOPLE,
+        says="The person gets a study number. What identifies them is encrypted with a key of their own.",
+        run=_register,
+        form=RegisterForm,
+        alone=True,
+    ),
+    Act(
+        name="consent",
+        label="Record consent",
+        permission=Permission.RECORD_CONSENT,
+        says="You confirm that the participant consented, on this form, before you.",
+        run=_consent,
+        form=ConsentForm,
+        possible=alive_and_in,
+    ),
+    Act(
+        name="correct",
+        label="Correct facts",
+        permission=Permission.REGISTER_PEOPLE,
+        says="What stood before stays in the history. What an allocation used stays as it was used.",
+        run=_correct,
+        form=CorrectionForm,
+    ),
+    DEVIATION,
+)

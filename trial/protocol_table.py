@@ -1,0 +1,50 @@
+"""A protocol's definition as lines that people read: what, its value, who gave it, and what is to be said."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+
+class ProtocolLine(NamedTuple):
+    """One value of a protocol and its provenance: paper, registry, inferred or ours."""
+
+    path: str
+    value: str
+    source: str
+    note: str
+
+    @property
+    def words(self) -> str:
+        """Return the path as people read it."""
+        return self.path.replace(".", ": ").replace("_", " ")
+
+
+def protocol_lines(definition: Mapping[str, Any]) -> list[ProtocolLine]:
+    """Return a line for each value of a definition (as `Protocol.to_dict` gives it), in its order."""
+    told = definition.get("provenance", {})
+    values = {name: value for name, value in definition.items() if name != "provenance"}
+    return [_line(path, value, told) for path, value in _leaves(values, "")]
+
+
+def _leaves(values: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
+
+
+def _line(path: str, value: Any, told: Mapping[str, Any]) -> ProtocolLine:
+    # The nearest entry above a value speaks for it: "blinding" tells of every role in it.
+    entry = max((e for e in told if path == e or path.startswith(f"{e}.")), key=len, default="")
+    source = told.get(entry, {})
+    return ProtocolLine(path, _words(value), source.get("source", ""), source.get("note", ""))
+
+
+def _words(value: Any) -> str:
+    if value is None:
+        return "not set"
+    if isinstance(value, list):
+        return ", ".join(_words(item) for item in value) or "none"
+    if isinstance(value, Mapping):
+        return " ".join(_words(item) for item in value.values())
+    return str(value).replace("_", " ")

@@ -1,0 +1,55 @@
+"""Accounts after their creation: passwords, the end of a role, the end of an account."""
+
+from axes.utils import reset
+from django.db.models import Q
+from django.utils import timezone
+
+from trial import audit
+from trial.models import Membership, User
+from trial.services.trials import Refused
+
+
+def set_password(user: User, *, password: str, by: User) -> User:
+    """Give a user a new password and lift a lock on their sign-in."""
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    return unlock(user, by=by)
+
+
+def unlock(user: User, *, by: User) -> User:
+    """Let a user sign in again who typed a wrong password too often."""
+    reset(username=user.username)
+    return user
+
+
+def end_role(membership: Membership, *, by: User) -> Membership:
+    """End a role now; that it was held, by whom and until when stays on record."""
+    with audit.context(
+        by=by, why=f"{membership.user.username} is no longer {membership.role.replace('_', ' ')}"
+    ):
+        membership = Membership.objects.select_for_update().get(pk=membership.pk)
+        if membership.until and membership.until <= timezone.now():
+            raise Refused(f"This role ended on {membership.until:%Y-%m-%d} already.")
+        membership.until = timezone.now()
+        membership.save(update_fields=["until"])
+    return membership
+
+
+def close_account(user: User, *, by: User) -> User:
+    """Shut an account and end its roles; what its owner did stays under their name."""
+    if user.pk == by.pk:
+        raise Refused("This is your own account. Ask another system administrator to close it.")
+    with audit.context(by=by, why=f"The account of {user.username} is closed"):
+        now = timezone.now()
+        for membership in user.memberships.filter(Q(until__isnull=True) | Q(until__gt=now), since__lte=now):
+            end_role(membership, by=by)
+        user.is_active = False
+        user.save(update_fields=["is_active"])
+    return user
+
+
+def reopen_account(user: User, *, by: User) -> User:
+    """Let a closed account sign in again; it has no role until it is given one."""
+    user.is_active = True
+    user.save(update_fields=["is_active"])
+    return user
