@@ -1,6 +1,6 @@
-"""What must never happen to a film, a call or a scan, as plain SQL. See trial/guards.py for the shared functions."""
+"""What must never happen to a film, a call or a scan, as plain SQL. For the functions see trial/guards.py."""
 
-from trial.guards import event_tables, guard_tables
+from trial.guards import event_tables, guard_columns, guard_tables
 
 APPEND_ONLY = (
     "screening_score",
@@ -17,6 +17,16 @@ CHANGING = (
     "screening_diagnosis",
     "screening_treatment",
 )
+# A film, a call list entry or a finding is never handed to another person.
+STAYS = {
+    "screening_radiograph": ("trial_id", "person_id", "sop_instance_hash", "file_sha256", "pixel_sha256"),
+    "screening_referral": ("allocation_id",),
+    "screening_appointment": ("referral_id",),
+    "screening_dxaexam": ("participant_id",),
+    "screening_dxameasurement": ("exam_id",),
+    "screening_diagnosis": ("participant_id",),
+    "screening_treatment": ("participant_id",),
+}
 KEPT_TABLES = (*APPEND_ONLY, "screening_receipt", *event_tables(APPEND_ONLY, CHANGING))
 
 # The arm travels with the allocation: a row that says 'screening' for a control participant has no parent.
@@ -31,20 +41,23 @@ CREATE TRIGGER written_once BEFORE UPDATE OR DELETE ON screening_receipt
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 """
 
-# Nobody who withdrew, died, objected or is outside the window is called; nobody gets a window of another length.
+# Nobody who withdrew, died, objected or is outside the window is called; nobody gets a window of another
+# length.
 CALLS = """
 CREATE OR REPLACE FUNCTION check_referral() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE last_day date;
 BEGIN
     SELECT a.randomized_on + (v.definition->>'referral_window_days')::int INTO last_day
-      FROM trial_allocation a JOIN trial_protocolversion v ON v.id = a.protocol_version_id WHERE a.id = NEW.allocation_id;
+      FROM trial_allocation a JOIN trial_protocolversion v ON v.id = a.protocol_version_id
+     WHERE a.id = NEW.allocation_id;
     IF NEW.window_ends_on IS DISTINCT FROM last_day THEN
         RAISE EXCEPTION 'The offer of this participant ends on %, not on %.', last_day, NEW.window_ends_on
             USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER check_referral BEFORE INSERT OR UPDATE ON screening_referral FOR EACH ROW EXECUTE FUNCTION check_referral();
+CREATE TRIGGER check_referral BEFORE INSERT OR UPDATE ON screening_referral
+    FOR EACH ROW EXECUTE FUNCTION check_referral();
 
 CREATE OR REPLACE FUNCTION check_contact() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE p record; day date;
@@ -66,10 +79,12 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER check_contact BEFORE INSERT ON screening_contactattempt FOR EACH ROW EXECUTE FUNCTION check_contact();
+CREATE TRIGGER check_contact BEFORE INSERT ON screening_contactattempt
+    FOR EACH ROW EXECUTE FUNCTION check_contact();
 """
 
-# A trial's scan belongs to a kept appointment of the same person; a score belongs to the film it was made from.
+# A trial's scan belongs to a kept appointment of the same person; a score belongs to the film it was made
+# from.
 SCANS = """
 CREATE OR REPLACE FUNCTION check_exam() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE a record;
@@ -84,15 +99,18 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER check_exam BEFORE INSERT OR UPDATE ON screening_dxaexam FOR EACH ROW EXECUTE FUNCTION check_exam();
+CREATE TRIGGER check_exam BEFORE INSERT OR UPDATE ON screening_dxaexam
+    FOR EACH ROW EXECUTE FUNCTION check_exam();
 
 CREATE OR REPLACE FUNCTION check_radiograph() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.participant_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM trial_participant p
         WHERE p.id = NEW.participant_id AND p.person_id = NEW.person_id AND p.trial_id = NEW.trial_id) THEN
-        RAISE EXCEPTION 'A film belongs to the participant its patient number names.' USING ERRCODE = 'check_violation';
+        RAISE EXCEPTION 'A film belongs to the participant its patient number names.'
+            USING ERRCODE = 'check_violation';
     END IF;
-    IF NEW.state = 'scored' AND NOT EXISTS (SELECT 1 FROM screening_score s WHERE s.radiograph_id = NEW.id) THEN
+    IF NEW.state = 'scored'
+       AND NOT EXISTS (SELECT 1 FROM screening_score s WHERE s.radiograph_id = NEW.id) THEN
         RAISE EXCEPTION 'A scored film has a score.' USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
@@ -101,4 +119,4 @@ CREATE TRIGGER check_radiograph BEFORE INSERT OR UPDATE ON screening_radiograph
     FOR EACH ROW EXECUTE FUNCTION check_radiograph();
 """
 
-INSTALL = guard_tables(APPEND_ONLY, CHANGING) + ARM_KEYS + CALLS + SCANS
+INSTALL = guard_tables(APPEND_ONLY, CHANGING) + guard_columns(STAYS) + ARM_KEYS + CALLS + SCANS

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -170,3 +171,19 @@ def signed_in(user: User) -> APIClient:
     client.default_format = "json"
     client.force_login(user)
     return client
+
+
+def sql(statement: str, *values: Any) -> None:
+    """Run SQL as the app role, with an audit context."""
+    with audit.context(by=None, why="a test", how="test"), connection.cursor() as cursor:
+        cursor.execute(statement, values)
+
+
+def refusal(statement: str, *values: Any) -> str:
+    """Return what the database says when it refuses a statement; fail when it does not."""
+    try:
+        with transaction.atomic():
+            sql(statement, *values)
+    except DatabaseError as error:
+        return str(error)
+    raise AssertionError(f"not refused: {statement}")
