@@ -1,8 +1,10 @@
 """The suite runs on a real PostgreSQL: the embedded one under var/test, or the one that DATABASE_URL names."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +25,32 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     if report.skipped and not hasattr(report, "wasxfail") and item.config.getoption("--no-skips"):
         report.outcome, report.longrepr = "failed", f"skipped, which is not allowed here: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Keep the test database between runs: making its tables and triggers takes longer than most runs."""
+    return True
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Name the test database after what makes it, so that a changed migration gets a new one."""
+    from django.db import connection
+
+    made_of = sorted([*ROOT.glob("*/migrations/0*.py"), *ROOT.glob("*/guards.py")])
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in made_of)).hexdigest()[:12]
+    suffix = os.environ.get("PYTEST_XDIST_WORKER", "")
+    connection.settings_dict["TEST"]["NAME"] = f"test_screentrial_{digest}{suffix}"
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Start from empty tables, whatever a killed run has left."""
+    from django.core.management import call_command
+
+    with django_db_blocker.unblock():
+        call_command("flush", interactive=False, verbosity=0)
 
 
 @pytest.fixture(autouse=True)
