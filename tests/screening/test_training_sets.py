@@ -47,6 +47,10 @@ def test_phantoms_come_at_the_size_of_training():
 
 
 @needs_real_films
-def test_the_real_films_come_with_ten_positives():
-    films = labeled_films(REAL_FILMS, REAL_FILMS / "labels.csv")
-    assert len(films.images) == 60 and films.positive.sum() == 10
+def test_real_films_come_with_their_labels(tmp_path):
+    lines = (REAL_FILMS / "labels.csv").read_text().splitlines()
+    assert len(lines) == 61 and sum(line.endswith(",1") for line in lines) == 10
+    some = [lines[0], *[line for line in lines if line.endswith(",1")][:2], *lines[1:4]]
+    (tmp_path / "labels.csv").write_text("\n".join(some))
+    films = labeled_films(REAL_FILMS, tmp_path / "labels.csv")
+    assert films.positive.tolist() == [True, True, False, False, False]
