@@ -1,8 +1,10 @@
 """Who may enter, which arm, what happened, who did it: the tables of a trial's conduct."""
 
+import json
 import uuid
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Self, cast
 from zoneinfo import ZoneInfo
 
@@ -176,7 +178,13 @@ class ProtocolVersion(Clinical):
     @property
     def protocol(self) -> Protocol:
         """Return the definition as the frozen Protocol, validated."""
-        return Protocol.from_dict(self.definition)
+        return _read_protocol(json.dumps(self.definition))
+
+
+@lru_cache(maxsize=64)
+def _read_protocol(text: str) -> Protocol:
+    """Read a protocol; each version is checked once a process, for it is asked at every step."""
+    return Protocol.from_dict(json.loads(text))
 
 
 def validate_time_zone(name: str) -> None:

@@ -11,7 +11,7 @@ from screening.risk import RiskClass, summarize
 from screening.services import referral
 from screening.services.scoring import pinned_model
 from screening.vocabulary import COUNTING, DiagnosisCode, FilmState
-from trial import audit, clock
+from trial import audit, bulk, clock
 from trial.eligibility import Eligibility, Facts, PriorEvent
 from trial.models import Allocation, Arm, Cohort, Participant, ProtocolVersion, Trial, TrialKind, User
 from trial.partial_dates import parse
@@ -22,7 +22,6 @@ from trial.services.allocation import Candidate
 from trial.services.trials import Refused
 from trial.states import State
 
-BATCH = 2000
 EXCLUDING_DIAGNOSES = {
     DiagnosisCode.OSTEOPOROSIS: Exclusion.OSTEOPOROSIS,
     DiagnosisCode.OSTEOPOROTIC_FRACTURE: Exclusion.OSTEOPOROTIC_FRACTURE,
@@ -81,7 +80,7 @@ def freeze_risks(trial: Trial, *, people: Sequence[Participant], by: User | None
     counted = _scores(version.protocol, [p for p in people if p.pk not in known])
     new = [_risk(version, trial, participant_id, scores) for participant_id, scores in counted.items()]
     with audit.context(by=by, why="The patient rule is applied"):
-        RiskAssessment.objects.bulk_create(new, batch_size=BATCH)
+        bulk.insert(new)
     return known | {r.participant_id: r for r in new}
 
 
@@ -124,7 +123,7 @@ def record_risks(trial: Trial, *, films: Mapping[UUID, tuple[int, int]], by: Use
     rule = version.protocol.high_risk
     stamped = conduct.stamp(trial, None)
     with audit.context(by=by, why="Film counts of a recorded trial"):
-        RiskAssessment.objects.bulk_create(
+        bulk.insert(
             [
                 RiskAssessment(
                     participant_id=participant_id,
@@ -134,8 +133,7 @@ def record_risks(trial: Trial, *, films: Mapping[UUID, tuple[int, int]], by: Use
                     **stamped,
                 )
                 for participant_id, (counted, positive) in films.items()
-            ],
-            batch_size=BATCH,
+            ]
         )
 
 

@@ -20,7 +20,7 @@ from screening.referrals import (
     next_referral_state,
     window_end,
 )
-from trial import audit, clock
+from trial import audit, bulk, clock
 from trial.models import Allocation, Participant, User
 from trial.partial_dates import PartialDate
 from trial.services import conduct
@@ -42,7 +42,8 @@ def open_all(allocations: Sequence[Allocation], *, by: User | None) -> list[Refe
         if a.pk not in known
     ]
     with audit.context(by=by, why="The scan is offered"):
-        return Referral.objects.bulk_create(made, batch_size=1000)
+        bulk.insert(made)
+    return made
 
 
 def offer_of(referral: Referral) -> Offer:

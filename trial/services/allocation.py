@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 
-from trial import allocation_log, audit, clock
+from trial import allocation_log, audit, bulk, clock
 from trial.ages import age_bounds
 from trial.crypto import open_with, seal_for
 from trial.keys import trial_key
@@ -21,7 +21,6 @@ from trial.services.conduct import change_states, consent_missing_before_randomi
 from trial.services.trials import NotNow, Refused
 from trial.states import Event, State, TrialState, next_state
 
-BATCH = 1000
 
 
 class Candidate(NamedTuple):
@@ -84,7 +83,8 @@ def _randomize(
         made = _draw(trial, key, fresh, by, occurred_at or clock.now(trial), cohort) if fresh else []
         # Before the answer leaves, and only if the database kept it.
         transaction.on_commit(partial(allocation_log.append, trial, made))
-    known |= {a.participant_id: a for a in made}
+        answers = Allocation.objects.filter(participant__in=people).select_related("participant__site", "stratum")
+        known = {a.participant_id: a for a in answers.select_related("protocol_version")}
     return [known[c.participant.pk] for c in candidates]
 
 
@@ -179,7 +179,7 @@ def _take(stratum, key, protocol, group, version, at, cohort) -> list[Allocation
 
 
 def _write(made: list[Allocation], by: User) -> None:
-    Allocation.objects.bulk_create(made, batch_size=BATCH)
+    bulk.insert(made)
     Stratum.objects.bulk_update({a.stratum_id: a.stratum for a in made}.values(), ["drawn"])
     stamped = {"occurred_at": made[0].occurred_at, "protocol_version": made[0].protocol_version}
     change_states([a.participant for a in made], event=Event.RANDOMIZE, by=by, why="Randomization", stamped=stamped)

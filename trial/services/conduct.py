@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from trial import audit, clock
+from trial import audit, bulk, clock
 from trial.eligibility import Eligibility, Facts, assess
 from trial.models import Consent, ConsentKind, EligibilityAssessment, Participant, ProtocolDeviation, StateChange, Trial, User
 from trial.partial_dates import PartialDate
@@ -14,7 +14,6 @@ from trial.services.trials import Refused
 from trial.states import Event, State, TransitionRefused, next_state
 
 # Once somebody is allocated, an assessment no longer moves them: errors are documented, not undone (Yelland 2015).
-BATCH = 2000
 SETTLED = (State.RANDOMIZED, State.WITHDRAWN, State.DIED)
 
 
@@ -33,14 +32,13 @@ def change_states(people: Sequence[Participant], *, event: Event, by: User | Non
     moves = [(p, next_state(State(p.state), event)) for p in people]
     moves = [(p, to_state) for p, to_state in moves if to_state != p.state]
     with audit.context(by=by, why=why):
-        StateChange.objects.bulk_create(
+        bulk.insert(
             [
                 StateChange(
                     participant=p, event=event, from_state=p.state, to_state=to_state, reason=why[:400], **stamped
                 )
                 for p, to_state in moves
-            ],
-            batch_size=BATCH,
+            ]
         )
         for to_state in {to_state for _, to_state in moves}:
             moved = [p for p, towards in moves if towards == to_state]
@@ -68,7 +66,7 @@ def assess_all(trial: Trial, *, facts: Mapping[UUID, Facts], by: User | None) ->
             for pk, p in open_to.items()
             if last.get(pk) != _judgment(verdicts[pk])
         ]
-        EligibilityAssessment.objects.bulk_create(new, batch_size=BATCH)
+        bulk.insert(new)
         for event in (Event.FIND_ELIGIBLE, Event.FIND_NOT_ELIGIBLE):
             moved = [p for pk, p in open_to.items() if verdicts[pk].eligible == (event is Event.FIND_ELIGIBLE)]
             change_states(moved, event=event, by=by, why="Eligibility is assessed", stamped=stamped)
