@@ -7,15 +7,16 @@ from datetime import date, datetime
 
 from django.db.models import F
 
-from trial import audit, clock
+from trial import audit, bulk, clock
 from trial.crypto import Unreadable, decrypt, encrypt, identity_hash, new_wrapped_key
 from trial.models import Baseline, Participant, Person, PersonKey, Site, Trial, User
 from trial.partial_dates import PartialDate
 from trial.study_numbers import study_number
 
+FEW = 100
 access_log = logging.getLogger("screentrial.access")
 
-BATCH = 2000
+BULK_UPDATE = 500  # rows of one statement, whose size grows with rows times fields
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,18 @@ class Identity:
     number: str
     name: str
     phone: str
+    readable: bool = True  # not, once the person's key was erased or this installation's was replaced
 
 
 def find_person(issuer: str, number: str) -> Person | None:
     """Find a person by issuer and hospital number, never by name."""
     return Person.objects.filter(identity_hash=identity_hash(issuer, number)).first()
+
+
+def known_before(people: Sequence[NewPerson]) -> list[NewPerson]:
+    """Keep those whom this installation knows already, perhaps from another trial or a film set aside."""
+    by_hash = {identity_hash(new.issuer, new.number): new for new in people}
+    return [by_hash[h] for h in _persons(by_hash)]
 
 
 def ensure_person(new: NewPerson, *, by: User | None) -> Person:
@@ -76,8 +84,8 @@ def register_all(
         known = {p.person_id: p for p in Participant.objects.filter(trial=site.trial, person__in=persons.values())}
         fresh = {persons[h].pk: new for h, new in zip(hashes, people, strict=True) if persons[h].pk not in known}
         created = _participants(site, fresh, registered_at or clock.now(site.trial))
-        Participant.objects.bulk_create(created, batch_size=BATCH)
-        Baseline.objects.bulk_create([Baseline(participant=p) for p in created], batch_size=BATCH)
+        bulk.insert(created)
+        bulk.insert([Baseline(participant=p) for p in created])
         if created:
             Site.objects.filter(pk=site.pk).update(enrolled=F("enrolled") + len(created))
         known |= {p.person_id: p for p in created}
@@ -109,14 +117,18 @@ def _ensure_persons(people: Sequence[NewPerson], by: User | None) -> dict[bytes,
         fresh = {h: by_hash[h] for h in sorted(by_hash) if h not in known}
         keys = {h: new_wrapped_key() for h in fresh}
         made = [_sealed(Person(identity_hash=h), keys[h], new) for h, new in fresh.items()]
-        # Two films of a new person may arrive at once: the first row stands, and the second reads it.
-        Person.objects.bulk_create(made, batch_size=BATCH, ignore_conflicts=True)
+        _write_persons(made)
         stored = _persons(fresh)
         mine = {p.pk for p in made}
-        PersonKey.objects.bulk_create(
-            [PersonKey(person=p, wrapped=keys[h]) for h, p in stored.items() if p.pk in mine], batch_size=BATCH
-        )
+        bulk.insert([PersonKey(person=p, wrapped=keys[h]) for h, p in stored.items() if p.pk in mine])
     return known | stored
+
+
+def _write_persons(made: Sequence[Person]) -> None:
+    if len(made) > FEW:  # an import: should a film of one of them arrive right now, it fails whole and is run again
+        bulk.insert(made)
+    else:  # two films of a new person may arrive at once: the first row stands, and the second reads it
+        Person.objects.bulk_create(made, ignore_conflicts=True)
 
 
 def _persons(hashes: dict[bytes, NewPerson]) -> dict[bytes, Person]:
@@ -156,13 +168,13 @@ def reveal_all(participants: Sequence[Participant], *, by: User | None) -> dict:
 
 def _identity(person: Person, key: bytes | None) -> Identity:
     if key is None:
-        return Identity("", "erased", "erased", "")
+        return Identity("", "erased", "erased", "", readable=False)
     try:
         issuer, _, number = decrypt(key, person.number_sealed, "number").partition("\x1f") if person.number_sealed else ("", "", "")
         name = decrypt(key, person.name_sealed, "name") if person.name_sealed else ""
         phone = decrypt(key, person.phone_sealed, "phone") if person.phone_sealed else ""
     except Unreadable:
-        return Identity("", "unreadable", "unreadable", "")
+        return Identity("", "unreadable", "unreadable", "", readable=False)
     return Identity(issuer, number, name, phone)
 
 
@@ -194,6 +206,55 @@ def correct_person(
             participant.birth_earliest, participant.birth_latest = birth_bounds
         participant.save()
     return participant
+
+
+def differences(participant: Participant, identity: Identity, new: NewPerson) -> list[str]:
+    """Return what a person's registration lacks or says otherwise; what `new` leaves empty is no difference."""
+    said = {
+        "sex": (new.sex, participant.sex),
+        "birth date": (str(new.birth_date or ""), participant.birth_date),
+        "name": (new.name, identity.name),
+        "telephone": (new.phone, identity.phone),
+    }
+    return [what for what, (stated, on_record) in said.items() if stated and stated != on_record]
+
+
+def complete_all(known: Sequence[tuple[Participant, NewPerson]], *, by: User | None, why: str) -> int:
+    """Write what registrations lack or say otherwise, in bulk; return how many people that were."""
+    identities = reveal_all([p for p, _ in known], by=None)
+    found = [(p, new, differences(p, identities[p.pk], new)) for p, new in known if identities[p.pk].readable]
+    with audit.context(by=by, why=why):
+        _correct_all([(p, new) for p, new, what in found if {"sex", "birth date"} & set(what)])
+        _seal_all([(p, new) for p, new, what in found if {"name", "telephone"} & set(what)])
+    return sum(bool(what) for *_, what in found)
+
+
+def _correct_all(known: Sequence[tuple[Participant, NewPerson]]) -> None:
+    for participant, new in known:
+        participant.sex = new.sex or participant.sex
+        if new.birth_date:
+            participant.birth_date = str(new.birth_date)
+            participant.birth_earliest, participant.birth_latest = new.bounds
+    fields = ["sex", "birth_date", "birth_earliest", "birth_latest"]
+    Participant.objects.bulk_update([p for p, _ in known], fields, batch_size=BULK_UPDATE)
+
+
+def _seal_all(known: Sequence[tuple[Participant, NewPerson]]) -> None:
+    persons = Person.objects.in_bulk([p.person_id for p, _ in known])
+    keys = {k.person_id: k.wrapped for k in PersonKey.objects.filter(person__in=list(persons))}
+    for participant, new in known:
+        person, key = persons[participant.person_id], keys[participant.person_id]
+        person.name_sealed = encrypt(key, new.name, "name") if new.name else person.name_sealed
+        person.phone_sealed = encrypt(key, new.phone, "phone") if new.phone else person.phone_sealed
+    Person.objects.bulk_update(persons.values(), ["name_sealed", "phone_sealed"], batch_size=BULK_UPDATE)
+
+
+def record_baselines(
+    baselines: Sequence[Baseline], *, fields: Sequence[str], by: User | None, why: str
+) -> None:
+    """Write these fields of many participants' baseline variables."""
+    with audit.context(by=by, why=why):
+        Baseline.objects.bulk_update(baselines, fields, batch_size=BULK_UPDATE)
 
 
 def record_baseline(participant: Participant, *, by: User | None, why: str, values: dict) -> Baseline:
