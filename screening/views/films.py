@@ -29,7 +29,6 @@ from trial.roles import Permission
 from trial.services.trials import Refused
 
 NOT_TAKEN = "not_taken"
-MOST_FILES = settings.DATA_UPLOAD_MAX_NUMBER_FILES
 WAITING = (FilmState.RECEIVED, FilmState.ELIGIBLE)
 
 
@@ -83,7 +82,8 @@ def _sites(user: User) -> QuerySet[Site]:
 
 
 def _too_many() -> str:
-    return f"More than {MOST_FILES} files at once. Nothing was taken; send them in smaller parts."
+    most = settings.DATA_UPLOAD_MAX_NUMBER_FILES
+    return f"More than {most} files at once. Nothing was taken; send them in smaller parts."
 
 
 def _upload_page(
@@ -95,7 +95,7 @@ def _upload_page(
         "error": error,
         "lines": lines,
         "counts": [(outcome, counts[outcome]) for outcome in (*ReceiptOutcome, NOT_TAKEN) if counts[outcome]],
-        "most": MOST_FILES,
+        "most": settings.DATA_UPLOAD_MAX_NUMBER_FILES,
         "largest": LARGEST_FILE // 2**20,
         "may_see_intake": Membership.objects.granting(request.user, Permission.SEE_INTAKE).exists(),
     }

@@ -101,13 +101,11 @@ def person(request: SignedIn, pk: UUID) -> HttpResponse:
     """Show what is recorded of one person."""
     participant = _participant(request, pk, Permission.SEE_OUTCOMES)
     exams = participant.dxa_exams.prefetch_related("measurements").order_by("-exam_date", "recorded_at")
+    begun = participant.treatments.order_by("-started_on")
     context = _frame(request, participant) | {
         "exams": [(exam, said_of(participant, exam)) for exam in exams],
         "diagnoses": participant.diagnoses.order_by("-diagnosed_on"),
-        "treatments": [
-            (DrugClass(t.drug_class).words, t.started_on)
-            for t in participant.treatments.order_by("-started_on")
-        ],
+        "treatments": [(DrugClass(t.drug_class).words, t.started_on) for t in begun],
     }
     return render(request, "screening/person.html", context)
 

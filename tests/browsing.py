@@ -1,0 +1,38 @@
+"""Pages as their readers see them: a signed-in browser, the words of a page, and a clock at noon."""
+
+import html
+import re
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from django.http import HttpResponse
+from django.test import Client
+
+from trial import clock
+from trial.models import User
+
+TAIPEI = ZoneInfo("Asia/Taipei")
+
+
+def browser(user: User) -> Client:
+    """Return a browser in which somebody has signed in."""
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def words(response: HttpResponse) -> str:
+    """Return what a page says, without its marks."""
+    text = re.sub(r"(?s)<(script|style).*?</\1>|<[^>]+>", " ", response.content.decode())
+    return re.sub(r"\s+", " ", html.unescape(text)).strip()
+
+
+def set_clock(monkeypatch, *, hour: int = 12, days_later: int = 0) -> None:
+    """Let every trial's clock stand at an hour of today in Taipei, whenever the suite runs."""
+    real = clock.now
+
+    def now(trial):
+        local = real(trial).astimezone(TAIPEI).replace(hour=hour, minute=0, second=0, microsecond=0)
+        return local + timedelta(days=days_later)
+
+    monkeypatch.setattr(clock, "now", now)

@@ -1,0 +1,335 @@
+"""A caller's day: the list, the sheet, what is recorded, and everything that is refused without a trace."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from screening.models import Appointment, ContactAttempt, Referral
+from screening.services import cohort
+from screening.services import referral as referrals
+from tests.browsing import TAIPEI, browser, set_clock, words
+from tests.factories import high_risk, in_arm, make_world, randomized, referral_of
+from trial import clock
+from trial.models import Consent, Participant
+from trial.services import conduct, people
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def offer(world):
+    """Somebody of the screening arm, randomized ten days ago, with a name and a telephone."""
+    made = randomized_before(world, 10)
+    participant = in_arm(made, "screening")
+    people.update_identity(participant, by=None, why="a test", name="Opal Quill", phone="0912-345-678")
+    return referral_of(participant)
+
+
+def randomized_before(world, days):
+    high_risk(world, 4)
+    frozen = cohort.freeze_cohort(world.trial, by=world.coordinator)
+    back = clock.now(world.trial) - timedelta(days=days)
+    return cohort.randomize_cohort(frozen, by=world.coordinator, occurred_at=back)
+
+
+def url(name, offer, *more):
+    return reverse(name, args=[offer.pk, *more])
+
+
+def local(world, days, hour):
+    return (clock.now(world.trial) + timedelta(days=days)).astimezone(TAIPEI).replace(hour=hour)
+
+
+def moment(name, at):
+    return {f"{name}_0": f"{at:%Y-%m-%d}", f"{name}_1": f"{at:%H:%M}"}
+
+
+def test_a_new_offer_stands_on_the_list_with_name_age_and_day(world, offer):
+    page = browser(world.caller).get(reverse("worklist"))
+
+    said = words(page)
+    assert "New 2" in said and "Now 0" in said
+    assert "Opal Quill" in said and "female, 72" in said and "day 10 of 180" in said
+    assert "0912-345-678" not in said  # the number stands on the sheet alone
+
+
+def test_nobody_of_the_control_arm_is_on_any_section(world, offer):
+    client = browser(world.caller)
+    control = [p.study_number for p in Participant.objects.filter(allocation__arm="control")]
+
+    pages = [
+        words(client.get(reverse("worklist"), {"section": s}))
+        for s in ("now", "ending", "new", "later", "done")
+    ]
+
+    assert len(control) == 2
+    assert not any(number in said for number in control for said in pages)
+
+
+def test_a_page_of_a_control_participant_does_not_exist(world, offer):
+    control = Participant.objects.filter(allocation__arm="control").first()
+    client = browser(world.caller)
+
+    for key in (control.pk, control.allocation.pk, control.person_id, world.trial.pk):
+        assert client.get(reverse("call-sheet", args=[key])).status_code == 404
+        assert client.post(reverse("call-attempt", args=[key]), {"outcome": "no_answer"}).status_code == 404
+    assert not ContactAttempt.objects.exists()
+
+
+def test_the_sheet_reminds_of_identity_and_dials(world, offer):
+    page = browser(world.caller).get(url("call-sheet", offer))
+
+    assert 'href="tel:0912345678"' in page.content.decode()
+    assert "First, who is it?" in words(page) and "1950-06-15" in words(page)
+
+
+def test_no_answer_is_one_tap_and_plans_the_next_try(world, offer):
+    answer = browser(world.caller).post(url("call-attempt", offer), {"outcome": "no_answer"}, follow=True)
+
+    attempt = ContactAttempt.objects.get()
+    assert (attempt.outcome, attempt.caller) == ("no_answer", world.caller)
+    assert attempt.next_call_at == local(world, 1, 12) + timedelta(minutes=30)
+    assert "no answer, recorded. Next call" in words(answer) and "Done today 1" in words(answer)
+    assert ContactAttempt.pgh_event_model.objects.get().pgh_context["how"] == "page"
+
+
+def test_a_call_back_is_kept_at_the_hour_that_was_asked_for(world, offer):
+    asked = local(world, 2, 18)
+
+    browser(world.caller).post(
+        url("call-attempt", offer), {"outcome": "call_back", **moment("next_call_at", asked)}
+    )
+
+    assert ContactAttempt.objects.get().next_call_at == asked
+
+
+def test_half_a_moment_is_asked_for_again_and_nothing_typed_is_lost(world, offer):
+    answer = browser(world.caller).post(
+        url("call-attempt", offer), {"outcome": "call_back", "next_call_at_0": "2023-02-20"}
+    )
+
+    assert answer.status_code == 422
+    assert "Give both: the day as 2022-03-05 and the time as 14:30." in words(answer)
+    assert 'value="2023-02-20"' in answer.content.decode()
+    assert not ContactAttempt.objects.exists()
+
+
+def test_the_enter_key_records_nothing(world, offer):
+    answer = browser(world.caller).post(url("call-attempt", offer), {"outcome": ""})
+
+    assert answer.status_code == 422
+    assert "Press the button that says how the call ended." in words(answer)
+    assert not ContactAttempt.objects.exists()
+
+
+def test_from_yes_to_the_scan(world, offer):
+    client, when = browser(world.caller), local(world, 3, 9)
+
+    said = words(client.post(url("call-attempt", offer), {"outcome": "accepted"}, follow=True))
+    assert "Consent to the scan" in said
+
+    consent = {"form_version": "2.1", "agreed": "on"}
+    said = words(client.post(url("call-consent", offer), consent, follow=True))
+    assert "Consent recorded. Now book the scan." in said
+
+    said = words(client.post(url("call-book", offer), moment("scheduled_at", when), follow=True))
+    assert f"Booked for {when:%a %d %b %Y}, 09:00." in said
+
+    assert Consent.objects.get().form_version == "2.1"
+    assert Appointment.objects.get().scheduled_at == when  # nine in Taipei, not in UTC
+    assert "kept" not in said  # it is three days away
+
+
+def accepted_and_booked(world, offer, days=1):
+    referrals.record_attempt(offer, outcome="accepted", by=world.caller)
+    conduct.record_consent(offer.participant, form_version="1", scope="dxa", by=world.caller)
+    return referrals.book(offer, scheduled_at=local(world, days, 10), by=world.caller)
+
+
+@pytest.mark.parametrize(
+    ("event", "appointment", "referral"), [("attend", "attended", "accepted"), ("miss", "no_show", "open")]
+)
+def test_an_appointment_is_kept_or_missed_once_its_hour_has_come(
+    world, offer, monkeypatch, event, appointment, referral
+):
+    booked = accepted_and_booked(world, offer)
+    set_clock(monkeypatch, days_later=2)
+    client = browser(world.caller)
+
+    assert "kept or missed?" in words(client.get(reverse("worklist")))
+    client.post(reverse("appointment-end", args=[booked.pk, event]))
+
+    booked.refresh_from_db()
+    offer.refresh_from_db()
+    assert (booked.state, offer.state) == (appointment, referral)
+
+
+def test_an_appointment_of_tomorrow_was_not_kept_yet(world, offer):
+    booked = accepted_and_booked(world, offer)
+
+    answer = browser(world.caller).post(reverse("appointment-end", args=[booked.pk, "attend"]), follow=True)
+
+    booked.refresh_from_db()
+    assert "not yet" in words(answer)
+    assert booked.state == "booked"
+
+
+def test_a_moved_appointment_keeps_its_history(world, offer):
+    accepted_and_booked(world, offer)
+    later = local(world, 5, 15)
+
+    answer = browser(world.caller).post(
+        url("call-book", offer), {**moment("scheduled_at", later), "reason": "rain"}, follow=True
+    )
+
+    assert [a.state for a in Appointment.objects.order_by("scheduled_at")] == ["moved", "booked"]
+    assert "scan moved" in words(answer) and "rain" in words(answer)
+
+
+def test_nothing_is_booked_outside_the_window_or_without_consent(world, offer):
+    client = browser(world.caller)
+    client.post(url("call-attempt", offer), {"outcome": "accepted"})
+
+    without = client.post(url("call-book", offer), moment("scheduled_at", local(world, 3, 9)))
+    client.post(url("call-consent", offer), {"form_version": "1", "agreed": "on"})
+    outside = client.post(url("call-book", offer), moment("scheduled_at", local(world, 200, 9)))
+
+    assert (without.status_code, outside.status_code) == (422, 422)
+    assert "is outside. Choose an earlier day" in words(outside)
+    assert not Appointment.objects.exists()
+
+
+def test_consent_needs_the_tick(world, offer):
+    client = browser(world.caller)
+    client.post(url("call-attempt", offer), {"outcome": "accepted"})
+
+    answer = client.post(url("call-consent", offer), {"form_version": "2.1"})
+
+    assert answer.status_code == 422
+    assert "only after you read the text" in words(answer) and 'value="2.1"' in answer.content.decode()
+    assert not Consent.objects.exists()
+
+
+def test_who_withdrew_is_not_called(world, offer):
+    referrals.withdraw(offer.participant, reason="no time", by=world.coordinator)
+    client = browser(world.caller)
+
+    sheet = client.get(url("call-sheet", offer))
+    answer = client.post(url("call-attempt", offer), {"outcome": "no_answer"})
+
+    assert "This participant withdrew. Don't call." in words(sheet)
+    assert "tel:" not in sheet.content.decode() and "How did the call end?" not in words(sheet)
+    assert answer.status_code == 422 and "This participant withdrew" in words(answer)
+    assert not ContactAttempt.objects.exists()
+
+
+def test_in_the_evening_only_a_call_made_earlier_is_logged(world, offer, monkeypatch):
+    set_clock(monkeypatch, hour=21)
+    client, earlier = browser(world.caller), local(world, 0, 15)
+
+    refused = client.post(url("call-attempt", offer), {"outcome": "no_answer"})
+    assert refused.status_code == 422 and "Calls are allowed 09:00 to 20:00" in words(refused)
+    assert not ContactAttempt.objects.exists()
+
+    client.post(url("call-attempt", offer), {"outcome": "no_answer", **moment("occurred_at", earlier)})
+    assert ContactAttempt.objects.get().occurred_at == earlier
+
+
+def test_a_call_in_the_future_is_refused(world, offer):
+    answer = browser(world.caller).post(
+        url("call-attempt", offer), {"outcome": "no_answer", **moment("occurred_at", local(world, 0, 13))}
+    )
+
+    assert answer.status_code == 422 and "lies in the future" in words(answer)
+    assert not ContactAttempt.objects.exists()
+
+
+def test_an_objection_is_asked_about_once_and_then_stops_everything(world, offer):
+    booked = accepted_and_booked(world, offer)
+    client = browser(world.caller)
+
+    question = client.get(url("call-objection", offer))
+    offer.participant.refresh_from_db()
+    assert "nobody can call this participant again" in words(question)
+    assert not offer.participant.do_not_call
+
+    client.post(url("call-objection", offer))
+    for row in (booked, offer, offer.participant):
+        row.refresh_from_db()
+    assert (booked.state, offer.state, offer.participant.do_not_call) == ("cancelled", "stopped", True)
+
+
+def test_after_the_window_the_offer_is_closed_and_not_before(world, offer, monkeypatch):
+    client = browser(world.caller)
+    early = client.post(url("call-settle", offer, "expire"), follow=True)
+    assert "is not due here now" in words(early)
+
+    set_clock(monkeypatch, days_later=171)
+    client = browser(world.caller)
+    assert "window over" in words(client.get(url("call-sheet", offer)))
+    client.post(url("call-settle", offer, "expire"))
+
+    offer.refresh_from_db()
+    assert offer.state == "expired"
+
+
+def test_who_declined_may_ring_back(world, offer):
+    client = browser(world.caller)
+    client.post(url("call-attempt", offer), {"outcome": "declined"})
+    assert "Rang back and accepts" in words(client.get(url("call-sheet", offer)))
+
+    client.post(url("call-settle", offer, "accept"))
+
+    offer.refresh_from_db()
+    assert offer.state == "accepted"
+
+
+def test_the_last_fourteen_days_have_a_section_of_their_own(world, offer, monkeypatch):
+    set_clock(monkeypatch, days_later=156)
+
+    said = words(browser(world.caller).get(reverse("worklist")))
+
+    assert "Window ending 2" in said and "! day 166 of 180" in said
+
+
+def test_an_inspector_reads_the_sheet_and_writes_nothing(world, offer):
+    client = browser(world.inspector)
+
+    assert "How did the call end?" not in words(client.get(url("call-sheet", offer)))
+    assert client.post(url("call-attempt", offer), {"outcome": "no_answer"}).status_code == 403
+    assert client.get(url("call-objection", offer)).status_code == 403
+
+
+@pytest.mark.parametrize("who", ["outcome_recorder", "investigator", "radiology_it", "stranger"])
+def test_others_have_no_worklist(world, offer, who):
+    user = world.stranger if who == "stranger" else getattr(world, who)
+
+    assert browser(user).get(reverse("worklist")).status_code == 403
+    assert browser(user).get(url("call-sheet", offer)).status_code == 403
+
+
+def test_a_caller_of_another_trial_sees_nothing_of_this_one(world, offer):
+    other = browser(make_world("OTHER").caller)
+
+    assert "Opal Quill" not in words(other.get(reverse("worklist"), {"section": "new"}))
+    assert other.get(url("call-sheet", offer)).status_code == 404
+
+
+def test_an_empty_list_says_why(world):
+    said = words(browser(world.caller).get(reverse("worklist")))
+
+    assert "Nobody waits at this moment." in said
+
+
+def test_the_list_takes_no_more_questions_of_the_database_for_more_people(
+    world, django_assert_max_num_queries
+):
+    randomized(world, 12)
+    client = browser(world.caller)
+
+    with django_assert_max_num_queries(20):
+        page = client.get(reverse("worklist"), {"section": "new"})
+
+    assert "New 6" in words(page)
+    assert Referral.objects.count() == 6
