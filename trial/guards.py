@@ -72,6 +72,15 @@ BEGIN
         CASE WHEN TG_NARGS > 0 THEN TG_ARGV[0] WHEN TG_OP = 'UPDATE' THEN 'changed' ELSE 'deleted' END
         USING ERRCODE = 'insufficient_privilege';
 END $$;
+
+CREATE OR REPLACE FUNCTION refuse_by_hand() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF pg_trigger_depth() < 2 THEN
+        RAISE EXCEPTION 'Rows of % are written by its triggers, never by hand.', TG_TABLE_NAME
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NULL;
+END $$;
 """
 
 # An allocation takes the next slot of its stratum, belongs to a person found eligible in the same trial,
@@ -190,6 +199,8 @@ def guard_tables(append_only: tuple[str, ...], changing: tuple[str, ...]) -> str
          "FOR EACH STATEMENT EXECUTE FUNCTION require_audit_context();" for t in tracked]
         + [f"CREATE TRIGGER written_once BEFORE UPDATE OR DELETE ON {t} "
            "FOR EACH ROW EXECUTE FUNCTION refuse_change();" for t in written_once]
+        + [f"CREATE TRIGGER by_trigger BEFORE INSERT ON {t} "
+           "FOR EACH STATEMENT EXECUTE FUNCTION refuse_by_hand();" for t in event_tables(tuple(tracked))]
         + [f"CREATE TRIGGER never_deleted BEFORE DELETE ON {t} "
            "FOR EACH ROW EXECUTE FUNCTION refuse_change();" for t in changing]
     )  # fmt: skip

@@ -21,6 +21,14 @@ from psycopg.errors import InsufficientPrivilege
 Connection: TypeAlias = Any  # config.postgres.base.DatabaseWrapper, or django.db.connection in its place
 APP_ROLE = "screentrial_app"
 GRANT_LOCK = 7_232_001  # any number of our own: two GRANTs on one table at once would fail
+# In a trigger a session's temporary table must not stand before the real one of that name: an audit row or a
+# look-up would land there.
+PIN_TRIGGERS = """
+DO $$ DECLARE f regprocedure; BEGIN
+    FOR f IN SELECT oid FROM pg_proc WHERE prorettype = 'trigger'::regtype
+             AND pronamespace = 'public'::regnamespace AND proowner = current_user::regrole
+    LOOP EXECUTE format('ALTER FUNCTION %s SET search_path = public, pg_temp', f); END LOOP;
+END $$"""
 
 
 @contextmanager
@@ -73,6 +81,7 @@ def grant_app_role(connection: Connection, kept: tuple[str, ...]) -> None:
         cursor.execute(f"GRANT USAGE ON SCHEMA public TO {APP_ROLE}")
         cursor.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {APP_ROLE}")
         cursor.execute(f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {APP_ROLE}")
+        cursor.execute(PIN_TRIGGERS)
         if kept:
             cursor.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON {quoted} FROM {APP_ROLE}")
 

@@ -64,6 +64,7 @@ def triggers() -> set[tuple[str, str]]:
 def test_what_the_lists_say_is_installed():
     wanted = {(table, "audit_context") for table in GUARDED}
     wanted |= {(table, "written_once") for table in kept_tables()}
+    wanted |= {(guards.event_table(table), "by_trigger") for table in GUARDED}
     wanted |= {(table, "never_deleted") for table in CHANGING}
     wanted |= {(table, "stays") for table in (*guards.STAYS, *screening_guards.STAYS)}
 
