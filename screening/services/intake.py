@@ -2,7 +2,6 @@
 
 import hmac
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -30,16 +29,12 @@ from trial.crypto import derived_key, encrypt
 from trial.models import Allocation, Participant, Person, PersonKey, Severity, Site, Trial, User
 from trial.protocol_parts import UnknownPerson
 from trial.services import conduct, people
-from trial.services.trials import NotNow, Refused
-from trial.states import State, TrialState
+from trial.services.trials import Refused, require_open
+from trial.states import State
 
 LONGEST_SHIFT = 365  # days; dates in stored files move back by one number a person, so that intervals survive
 LARGEST_SIDE = 65535  # Rows and Columns are 16 bit numbers; anything else in a header is nonsense
 TRIES = 3
-CLOSED_DOORS: Mapping[str, str] = {
-    TrialState.DRAFT: "has no protocol in force yet. Approve and activate one, then send the films",
-    TrialState.LOCKED: "is locked: its data no longer change",
-}
 
 
 @dataclass(frozen=True)
@@ -100,8 +95,7 @@ def receive(data: bytes, *, site: Site, source: str, by: User | None) -> Answer:
     Must not run inside another transaction. Raises Refused when the trial takes no films or the film can't be
     stored; then nothing was taken.
     """
-    if why := CLOSED_DOORS.get(Trial.objects.values_list("state", flat=True).get(pk=site.trial_id)):
-        raise NotNow(f"Trial {site.trial.code} {why}. Nothing was taken.")
+    require_open(site.trial)
     delivery = _Delivery(site, source, by, file_sha256(data))
     for left in reversed(range(TRIES)):
         try:

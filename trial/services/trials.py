@@ -1,5 +1,6 @@
 """Trials, sites, protocol versions, accounts: what must stand before the first film arrives."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.utils import timezone
@@ -30,6 +31,18 @@ def require(user: User, permission: Permission, trial: Trial, site: Site | None 
         if grant.site_id is None or site is None or grant.site_id == site.pk:
             return
     raise Refused(f"Your roles in trial {trial.code} don't include: {permission.words}. Ask the coordinator.")
+
+
+CLOSED: Mapping[str, str] = {
+    TrialState.DRAFT: "has no protocol in force yet. Approve and activate one first",
+    TrialState.LOCKED: "is locked: its data no longer change",
+}
+
+
+def require_open(trial: Trial) -> None:
+    """Raise NotNow unless the trial takes data: from its first protocol in force until it is locked."""
+    if why := CLOSED.get(Trial.objects.values_list("state", flat=True).get(pk=trial.pk)):
+        raise NotNow(f"Trial {trial.code} {why}. Nothing was taken.")
 
 
 def create_trial(
