@@ -18,7 +18,8 @@ def insert(rows: Sequence[models.Model]) -> None:
     fields = [f for f in rows[0]._meta.concrete_fields if not _left_out(f, rows[0])]
     columns = sql.SQL(", ").join(sql.Identifier(f.column) for f in fields)
     copy = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(rows[0]._meta.db_table), columns)
-    with connection.cursor() as cursor, cursor.copy(copy) as out:
+    # Psycopg's own errors become Django's, as they do for any other statement.
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(copy) as out:
         for row in rows:
             out.write_row([_prepared(f, row) for f in fields])
     for row in rows:

@@ -11,6 +11,7 @@ from trial import audit, bulk, clock
 from trial.crypto import Unreadable, decrypt, encrypt, identity_hash, new_wrapped_key
 from trial.models import Baseline, Participant, Person, PersonKey, Site, Trial, User
 from trial.partial_dates import PartialDate
+from trial.services.trials import Refused
 from trial.study_numbers import study_number
 
 FEW = 100
@@ -112,7 +113,8 @@ def _participants(site: Site, fresh: dict, registered_at: datetime) -> list[Part
 def _ensure_persons(people: Sequence[NewPerson], by: User | None) -> dict[bytes, Person]:
     by_hash = {identity_hash(new.issuer, new.number): new for new in people}
     with audit.context(by=by, why="People become known"):
-        known = _persons(by_hash)
+        # Locked, so that nobody registers the same person at two sites of a trial at once.
+        known = _persons(by_hash, lock=True)
         # In one order for everybody, so that two imports of the same people never wait for each other.
         fresh = {h: by_hash[h] for h in sorted(by_hash) if h not in known}
         keys = {h: new_wrapped_key() for h in fresh}
@@ -131,8 +133,11 @@ def _write_persons(made: Sequence[Person]) -> None:
         Person.objects.bulk_create(made, ignore_conflicts=True)
 
 
-def _persons(hashes: dict[bytes, NewPerson]) -> dict[bytes, Person]:
-    return {bytes(p.identity_hash): p for p in Person.objects.filter(identity_hash__in=list(hashes))}
+def _persons(hashes: dict[bytes, NewPerson], *, lock: bool = False) -> dict[bytes, Person]:
+    rows = Person.objects.filter(identity_hash__in=list(hashes))
+    if lock:
+        rows = rows.select_for_update(no_key=True).order_by("identity_hash")
+    return {bytes(p.identity_hash): p for p in rows}
 
 
 def _sealed(person: Person, key: bytes, new: NewPerson) -> Person:
@@ -144,7 +149,10 @@ def _sealed(person: Person, key: bytes, new: NewPerson) -> Person:
 
 def update_identity(participant: Participant, *, by: User | None, why: str, name: str = "", phone: str = "") -> None:
     """Write a name or telephone number that was missing or wrong; an empty one changes nothing."""
-    key = PersonKey.objects.get(person=participant.person_id).wrapped
+    held = PersonKey.objects.filter(person=participant.person_id).first()
+    if held is None:
+        raise Refused(f"The identity of {participant} was erased; nothing is written of it any more.")
+    key = held.wrapped
     sealed = {f"{field}_sealed": encrypt(key, value, field) for field, value in (("name", name), ("phone", phone)) if value}
     if sealed:
         with audit.context(by=by, why=why):
@@ -179,11 +187,15 @@ def _identity(person: Person, key: bytes | None) -> Identity:
 
 
 def erase_identity(participant: Participant, *, by: User, why: str) -> None:
-    """Destroy the person's key: name, telephone and number become unreadable, in old audit rows too."""
+    """Destroy the person's key: name, telephone and number become unreadable, in old audit rows too.
+
+    That it was done, by whom and why stays on record with the person.
+    """
     with audit.context(by=by, why=why):
         PersonKey.objects.filter(person=participant.person_id).delete()
-        participant.do_not_call = True
-        participant.save(update_fields=["do_not_call"])
+        Person.objects.filter(pk=participant.person_id).update(number_sealed=None, name_sealed=None, phone_sealed=None)
+        Participant.objects.filter(person=participant.person_id).update(do_not_call=True)
+    participant.do_not_call = True
 
 
 def correct_person(
@@ -253,6 +265,8 @@ def record_baselines(
     baselines: Sequence[Baseline], *, fields: Sequence[str], by: User | None, why: str
 ) -> None:
     """Write these fields of many participants' baseline variables."""
+    if not baselines:
+        return
     with audit.context(by=by, why=why):
         Baseline.objects.bulk_update(baselines, fields, batch_size=BULK_UPDATE)
 
