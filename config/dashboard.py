@@ -25,7 +25,7 @@ class Number(NamedTuple):
     """A count with the list behind it; no list where the count is shown but not who is in it."""
 
     label: str
-    count: int
+    number: int
     url: str
     note: str = ""
     bar: float = 0
@@ -111,8 +111,8 @@ def _numbers(user: User, trial: Trial, flow: tuple[Step, ...], held: set[Permiss
 
 def _drawn(numbers: list[Number]) -> list[Number]:
     """Give each number the length of its bar; the largest has the longest."""
-    longest = max((n.count for n in numbers), default=0) or 1
-    return [n._replace(bar=round(BAR * n.count / longest, 1)) for n in numbers]
+    longest = max((n.number for n in numbers), default=0) or 1
+    return [n._replace(bar=round(BAR * n.number / longest, 1)) for n in numbers]
 
 
 def _number(user: User, trial: Trial, step: Step, held: set[Permission]) -> Number:

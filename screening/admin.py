@@ -76,7 +76,7 @@ class ParticipantAdmin(trial_admin.ParticipantAdmin):
 
     def slip_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
         """Show the answer of a randomization, to be printed: the arm only to whoever may see it."""
-        row = self.get_object(request, str(pk))
+        row: Any = self.get_object(request, str(pk))
         of_row = Allocation.objects.filter(participant=row)
         seen = of_row.visible_to(request.user, P.SEE_ALLOCATION).select_related("protocol_version").first()
         if seen is None:

@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q
 from screening.models import Appointment, ContactAttempt
 from screening.reasons import Reason
 from screening.referrals import AppointmentState, ReferralState
-from screening.vocabulary import INTAKE_SENTENCES, FilmState, IntakeReason, ReceiptOutcome
+from screening.vocabulary import INTAKE_SENTENCES, FilmState, ReceiptOutcome
 from trial import clock
 from trial.models import Site
 from trial.steps import Steps
@@ -49,8 +49,10 @@ OFFER_STEPS: Steps = {
 EXAM_STEPS: Steps = {"randomized": ("of people randomized", Q(participant__allocation__isnull=False))}
 
 
+# Reason code of intake -> what it means and what to do.
+SENTENCES = {str(r): r.sentence for r in Reason} | {str(r): said for r, said in INTAKE_SENTENCES.items()}
+
+
 def intake_sentence(code: str) -> str:
-    """Return a reason code of intake as a sentence that says what to do."""
-    if code in list(Reason):
-        return Reason(code).sentence
-    return INTAKE_SENTENCES[IntakeReason(code)] if code in list(IntakeReason) else code.replace("_", " ")
+    """Return a reason code of intake as a sentence."""
+    return SENTENCES.get(code, code.replace("_", " "))

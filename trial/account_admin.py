@@ -15,21 +15,21 @@ from trial.services import accounts, trials
 MANAGE = Permission.MANAGE_ACCOUNTS
 
 
-def memberships_under(user: Any, permission: Permission = MANAGE) -> QuerySet[Membership]:
-    """Return the memberships of the trials whose accounts a user keeps, or of all."""
-    trials_kept = set(Membership.objects.granting(user, permission).values_list("trial", flat=True))
-    return Membership.objects.filter(Q() if None in trials_kept else Q(trial__in=trials_kept))
+def memberships_under(user: Any) -> QuerySet[Membership]:
+    """Return the memberships whose ends a user may see to."""
+    everywhere = Membership.objects.granting(user, MANAGE).filter(trial__isnull=True).exists()
+    return Membership.objects.filter(Q() if everywhere else Q(trial__in=accounts.trials_kept(user)))
 
 
-def users_under(user: Any, permission: Permission = MANAGE) -> QuerySet[User]:
+def users_under(user: Any) -> QuerySet[User]:
     """Return all accounts for whoever keeps the installation's, else those of their trials and new ones."""
-    grants = Membership.objects.granting(user, permission)
+    grants = Membership.objects.granting(user, MANAGE)
     if not grants.exists():
         return User.objects.none()
     if grants.filter(trial__isnull=True).exists():
         return User.objects.all()
-    kept = memberships_under(user, permission).values("user")
-    return User.objects.filter(Q(pk__in=kept) | Q(memberships__isnull=True)).distinct()
+    mine = Q(pk__in=memberships_under(user).values("user")) | Q(memberships__isnull=True)
+    return User.objects.filter(mine).distinct()
 
 
 def _create(_: None, data: dict[str, Any], by: User) -> str:
@@ -130,7 +130,7 @@ class UserAdmin(RoleModelAdmin):
         return users_under(user)
 
     def granted(self, user: Any, permission: Permission) -> QuerySet:
-        return users_under(user, permission)
+        return users_under(user) if permission == MANAGE else User.objects.none()
 
 
 @admin.register(Membership)
@@ -151,4 +151,4 @@ class MembershipAdmin(RoleModelAdmin):
         return memberships_under(user)
 
     def granted(self, user: Any, permission: Permission) -> QuerySet:
-        return memberships_under(user, permission)
+        return memberships_under(user) if permission == MANAGE else Membership.objects.none()

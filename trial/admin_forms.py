@@ -12,6 +12,7 @@ from trial.blinding import DEVIATION_CATEGORIES
 from trial.forms import SEX_ALIASES, PartialDateField, RegistrationForm, WordField
 from trial.models import Severity, Sex, Site, Trial, User
 from trial.roles import Permission, Role
+from trial.services.accounts import trials_kept
 
 
 def text(label: str, **kwargs: Any) -> forms.CharField:
@@ -153,8 +154,9 @@ class RoleForm(ActForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, model in (("trial", Trial), ("site", Site)):
-            self.fields[name].queryset = model.objects.visible_to(self.by, Permission.MANAGE_ACCOUNTS)  # type: ignore[attr-defined]
+        kept = trials_kept(self.by)
+        self.fields["trial"].queryset = kept  # type: ignore[attr-defined]
+        self.fields["site"].queryset = Site.objects.filter(trial__in=kept)  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         """Ask for the trial, and for a site of that trial."""

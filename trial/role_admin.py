@@ -130,7 +130,7 @@ class RoleModelAdmin(RoleGuard, ActsAdmin):
         obj = kwargs.get("obj")
         name = self.name_of(obj)
         context |= {
-            "title": f"{self.opts.verbose_name.capitalize()} {name}",
+            "title": f"{str(self.opts.verbose_name).capitalize()} {name}",
             "subtitle": None,
             "called": name,
         }
@@ -203,7 +203,7 @@ def of_seen(path: str) -> tuple[str, type[admin.RelatedOnlyFieldListFilter]]:
 
 def _lookups(model: type[Model], declared: Any) -> Iterator[str]:
     if isinstance(declared, type):
-        yield declared.parameter_name
+        yield str(getattr(declared, "parameter_name", ""))
         return
     path = declared if isinstance(declared, str) else declared[0]
     yield from (

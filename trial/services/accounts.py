@@ -1,12 +1,21 @@
 """Accounts after their creation: passwords, the end of a role, the end of an account."""
 
 from axes.utils import reset
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from trial import audit
-from trial.models import Membership, User
+from trial.models import Membership, Trial, User
+from trial.roles import Permission
 from trial.services.trials import Refused
+
+
+def trials_kept(user: User) -> QuerySet[Trial]:
+    """Return the trials whose accounts a user keeps: all, if their grant names none."""
+    grants = Membership.objects.granting(user, Permission.MANAGE_ACCOUNTS)
+    if grants.filter(trial__isnull=True).exists():
+        return Trial.objects.all()
+    return Trial.objects.filter(pk__in=grants.values("trial"))
 
 
 def set_password(user: User, *, password: str, by: User) -> User:

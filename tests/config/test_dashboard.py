@@ -1,0 +1,134 @@
+"""The dashboard: numbers a role may see, each equal to the list it opens, and nothing by arm."""
+
+import pytest
+
+from config.dashboard import boards
+from screening.models import Radiograph
+from screening.referrals import ContactOutcome
+from screening.services import referral
+from screening.vocabulary import FilmState
+from tests.admin import browser, noon, text, under_way
+from tests.factories import add_film, in_arm, make_participant, make_world, referral_of
+from trial import audit
+from trial.models import Participant
+from trial.roles import Role
+from trial.services import conduct
+
+INDEX = "/admin/"
+PEOPLE = ["registered", "eligible", "at high risk", "randomized"]
+CALLS = ["called", "came for the DXA", "result recorded"]
+INSIDE = tuple(
+    role
+    for role in Role
+    if role.value not in ("caller", "outcome_recorder", "trial_statistician", "monitoring_committee")
+)
+
+
+@pytest.fixture
+def busy(world):
+    """A trial with randomized people, one of them called, a film set aside and a deviation."""
+    screening = in_arm(under_way(world), "screening")
+    offer, called = referral_of(screening), noon(21)
+    referral.record_attempt(offer, outcome=ContactOutcome.NO_ANSWER, by=world.caller, occurred_at=called)
+    film = add_film(world, make_participant(world))
+    with audit.context(by=None, why="a test", how="test"):
+        film.state, film.reason = FilmState.SET_ASIDE, "lateral"
+        film.save()
+    conduct.record_deviation(
+        world.trial,
+        category="call or offer",
+        severity="minor",
+        description="x",
+        by=None,
+        participant=screening,
+    )
+    return world
+
+
+def numbers(user):
+    """Return every number of the dashboard by its label."""
+    return {
+        n.label: n
+        for board in boards(user)
+        for n in (*board.people, *board.films, *board.tasks, *board.set_aside)
+    }
+
+
+def test_each_number_is_that_of_the_list_it_opens(busy):
+    for role in INSIDE:
+        page = browser(busy.cast[role])
+        for number in numbers(busy.cast[role]).values():
+            if number.url:
+                opened = page.get(number.url)
+                assert opened.status_code == 200, (role, number)
+                assert opened.context["cl"].result_count == number.number, (role, number)
+
+
+def test_the_coordinator_sees_how_the_trial_stands(busy):
+    seen = numbers(busy.coordinator)
+    counts = {label: seen[label].number for label in (*PEOPLE, *CALLS, "received", "scored", "set aside")}
+    assert list(counts.values()) == [7, 6, 6, 6, 1, 0, 0, 7, 6, 1]
+    assert seen["protocol deviations are on record"].number == 1
+    shown = text(browser(busy.coordinator).get(INDEX))
+    assert "DEMO" in shown and "protocol version 1" in shown and "a demonstration" in shown
+    assert "a frontal one is needed" in shown and "Last film" in shown
+
+
+def test_each_role_sees_its_share_of_the_numbers(busy):
+    films, exams = ["received", "scored", "set aside"], ["DXA exams by any route"]
+    share = {
+        "investigator": PEOPLE + exams,
+        "coordinator": PEOPLE + CALLS + films,
+        "data_manager": PEOPLE + exams + films,
+        "randomization_statistician": PEOPLE,
+        "monitor": PEOPLE + exams + films,
+        "inspector": PEOPLE + CALLS + exams + films,
+        "radiology_it": films,
+        "system_administrator": [],
+    }
+    for role, labels in share.items():
+        found = boards(busy.cast[Role(role)])
+        assert [n.label for board in found for n in (*board.people, *board.films)] == labels, role
+
+
+def test_who_is_at_high_risk_is_listed_for_roles_that_see_every_score(busy):
+    for role in ("coordinator", "data_manager", "investigator", "monitor"):
+        assert numbers(busy.cast[Role(role)])["at high risk"].url == ""
+    for role in ("randomization_statistician", "inspector"):
+        assert "riskassessment" in numbers(busy.cast[Role(role)])["at high risk"].url
+
+
+def test_the_blinded_dashboard_tells_nothing_of_the_arms(busy):
+    for role in ("data_manager", "investigator", "monitor"):
+        shown = text(browser(busy.cast[Role(role)]).get(INDEX))
+        assert "control" not in shown and "called" not in shown
+        assert numbers(busy.cast[Role(role)])["protocol deviations are on record"].number == 0
+
+
+def test_offers_that_end_within_two_weeks_without_a_scan_are_to_be_looked_at(busy):
+    label = "offers end within 14 days without a scan"
+    assert numbers(busy.coordinator)[label].number == 0
+    with audit.context(by=None, why="the demonstration's calendar moves on", how="test"):
+        type(busy.trial).objects.filter(pk=busy.trial.pk).update(
+            clock_offset_days=busy.trial.clock_offset_days - 160
+        )
+    seen = numbers(busy.coordinator)[label]
+    assert seen.number == 3
+    assert browser(busy.coordinator).get(seen.url).context["cl"].result_count == 3
+
+
+def test_an_empty_trial_says_what_will_come(world):
+    shown = text(browser(world.coordinator).get(INDEX))
+    assert "Nobody is registered yet" in shown and "No film has come yet" in shown
+    draft = text(browser(make_world("DRAFT", active=False).coordinator).get(INDEX))
+    assert "No protocol version is in force yet" in draft
+
+
+def test_a_trial_of_others_is_not_on_the_board(busy):
+    make_world("OTHER")
+    assert [board.trial.code for board in boards(busy.coordinator)] == ["DEMO"]
+    assert Participant.objects.exists() and Radiograph.objects.exists()
+    administrator = browser(busy.system_administrator).get(INDEX)
+    assert not [
+        n for board in administrator.context["boards"] for n in (*board.people, *board.films, *board.tasks)
+    ]
