@@ -1,0 +1,217 @@
+"""Allocations per second by 16 clients at once, against bare INSERTs by as many; every draw is checked."""
+
+import hashlib
+import multiprocessing
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from decimal import Decimal
+from functools import partial
+from threading import Barrier
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import connection, connections
+from django.utils import timezone
+
+from config.postgres.roles import APP_ROLE, as_owner
+from screening.models import Radiograph, Referral, Score
+from screening.services import cohort
+from screening.vocabulary import FilmState
+from tests.bench.measuring import Bench, Measured, Pair, timed
+from tests.factories import World, make_world
+from trial import audit
+from trial.allocation_log import log_path
+from trial.keys import trial_key
+from trial.models import Arm, Participant, Stratum, User
+from trial.partial_dates import parse
+from trial.protocol import template
+from trial.randomization import draws, stream_label
+from trial.services import allocation
+from trial.services.allocation import Candidate
+from trial.services.people import NewPerson, register_all
+
+CLIENTS = 16
+ROUNDS = 8
+EACH = 3  # allocations by a client in a round
+EACH_BARE = 50  # a bare INSERT is quick, so there are more of them
+PATIENCE = 120.0  # seconds
+TABLE = f"""
+CREATE TABLE bench_allocation (
+    participant uuid PRIMARY KEY, sequence bigint GENERATED ALWAYS AS IDENTITY UNIQUE, arm text NOT NULL);
+GRANT INSERT ON bench_allocation TO {APP_ROLE};
+"""
+BLOCKS = {
+    "allocation.method": "permuted_blocks",
+    "allocation.block_sizes": [4, 6],
+    "allocation.strata": ["sex"],
+}
+
+
+@contextmanager
+def database() -> Iterator[None]:
+    """Migrate a database of its own beside the configured one, with the peer's table; drop it at the end."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    name = connection.settings_dict["NAME"]
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    try:
+        with as_owner(connection), connection.cursor() as cursor:
+            cursor.execute(TABLE)
+        yield
+    finally:
+        connections.close_all()
+        connection.creation.destroy_test_db(name, verbosity=0)
+
+
+def at_once(work: Callable[[int], None], units: int) -> Measured:
+    """Let 16 processes, connected before, start together; measure until the last has finished."""
+    connections.close_all()
+    fork = multiprocessing.get_context("fork")
+    together = fork.Barrier(CLIENTS + 1, timeout=PATIENCE)
+    clients = [fork.Process(target=_client, args=(work, number, together)) for number in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    together.wait()
+    measured = timed(together.wait, units)
+    for client in clients:
+        client.join()
+    return measured
+
+
+def _client(work: Callable[[int], None], number: int, together: Barrier) -> None:
+    try:
+        connection.ensure_connection()
+        together.wait()
+        work(number)
+        together.wait()
+    except BaseException:
+        together.abort()  # so that nobody waits for this client
+        raise
+
+
+def high_risk(world: World, count: int) -> list[Participant]:
+    """Register people, women and men in turn, with one positive film each."""
+    new = [
+        NewPerson(world.trial.code, f"{n:06d}", sex=("female", "male")[n % 2], birth_date=parse("1950"))
+        for n in range(count)
+    ]
+    people = register_all(world.site, people=new, by=world.coordinator)
+    films = [_film(world, participant) for participant in people]
+    with audit.context(by=None, why="Films to measure with", how="bench"):
+        Radiograph.objects.bulk_create(films)
+        Score.objects.bulk_create([_score(world, film) for film in films])
+        Radiograph.objects.filter(trial=world.trial).update(state=FilmState.SCORED)
+    return people
+
+
+def _film(world: World, participant: Participant) -> Radiograph:
+    digest = hashlib.sha256(participant.study_number.encode())
+    return Radiograph(
+        trial=world.trial,
+        person_id=participant.person_id,
+        participant=participant,
+        state=FilmState.ELIGIBLE,
+        sop_instance_hash=digest.digest(),
+        study_hash=digest.digest(),
+        file_sha256=digest.hexdigest(),
+        study_date=date(2022, 5, 4),
+        file="radiographs/none.dcm",
+        source="bench",
+    )
+
+
+def _score(world: World, film: Radiograph) -> Score:
+    version = world.trial.protocol_version
+    return Score(
+        radiograph=film,
+        model_version=world.model,
+        probabilities=[0.9] * 10,
+        mean=Decimal("0.9"),
+        threshold=version.protocol.score.threshold,
+        positive=True,
+        occurred_at=timezone.now(),
+        protocol_version=version,
+    )
+
+
+def judged(world: World, people: Sequence[Participant]) -> list[Candidate]:
+    """Judge people and apply the patient rule, so that nothing but the draw is left to do."""
+    cohort.assess_trial(world.trial, by=world.coordinator)
+    risks = cohort.freeze_risks(world.trial, people=people, by=world.coordinator)
+    return [Candidate(p, cohort.evidence(risks[p.pk])) for p in people]
+
+
+def draw(candidate: Candidate, *, by: User) -> None:
+    """Randomize somebody already judged, and open the offer."""
+    cohort.open_referrals([allocation.randomize(candidate, by=by)], by=by)
+
+
+def in_turn(verb: Callable, things: Sequence, by: User) -> Measured:
+    """Share things among the clients; each does one service call a thing."""
+
+    def work(number: int) -> None:
+        for thing in things[number::CLIENTS]:
+            verb(thing, by=by)
+
+    return at_once(work, len(things))
+
+
+def insert_bare() -> Measured:
+    """Insert rows that keep no order, no blocks, no secret and no trail; each is durable when answered."""
+
+    def work(_number: int) -> None:
+        for _ in range(EACH_BARE):
+            arm = secrets.choice(("screening", "control"))
+            statement = "INSERT INTO bench_allocation (participant, arm) VALUES (%s, %s)"
+            connection.connection.execute(statement, (uuid4(), arm))
+
+    return at_once(work, CLIENTS * EACH_BARE)
+
+
+def check(world: World, expected: int) -> None:
+    """Replay every draw from the key, in order, without gaps; compare it with record, offers and log."""
+    rule, made = world.trial.protocol.allocation.rule(), []
+    for stratum in Stratum.objects.filter(trial=world.trial):
+        kept = list(stratum.allocations.order_by("sequence").values_list("sequence", "arm"))
+        label = stream_label(world.trial.code, stratum.list_version, stratum.label)
+        replayed = draws(rule, key=trial_key(world.trial), label=label, count=len(kept))
+        if kept != [(draw.index, draw.arm) for draw in replayed]:
+            raise AssertionError(f"Stratum {stratum.label} is not what its key draws.")
+        made += kept
+    offers = Referral.objects.filter(allocation__participant__trial=world.trial).count()
+    logged = len(log_path(world.trial).read_text().splitlines())
+    found = (len(made), logged, offers)
+    if found != (expected, expected, sum(arm == Arm.SCREENING for _, arm in made)):
+        raise AssertionError(f"{expected} were to be allocated; record, log and offers have {found}.")
+
+
+def pairs(code: str, *, whole: bool) -> Iterator[Pair]:
+    """Yield rounds of new people in a trial of their own; check all that was drawn after each."""
+    share = CLIENTS * EACH
+    world = make_world(code, protocol=template("opscan").amended(BLOCKS, note="To measure it."))
+    people = high_risk(world, ROUNDS * share)
+    verb, things = (cohort.randomize, people) if whole else (draw, judged(world, people))
+    for start in range(0, len(people), share):
+        yield partial(in_turn, verb, things[start : start + share], world.coordinator), insert_bare
+        check(world, start + share)
+
+
+PEER = "a bare INSERT, just as durable, without lock, rule, blocks, audit trail, offer or log"
+BENCHES = (
+    Bench(
+        title=f"Randomizing, {CLIENTS} clients at once, two strata: eligibility, patient rule, draw, offer",
+        unit="a second",
+        ours="`screening.services.cohort.randomize`",
+        peer=PEER,
+        pairs=partial(pairs, "WHOLE", whole=True),
+    ),
+    Bench(
+        title="The same for people judged before: draw and offer alone",
+        unit="a second",
+        ours="`trial.services.allocation.randomize` and `open_referrals`",
+        peer=PEER,
+        pairs=partial(pairs, "DRAW", whole=False),
+    ),
+)
+SETTING = database
