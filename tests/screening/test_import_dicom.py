@@ -1,0 +1,235 @@
+"""Films from files and folders: one answer a file, the real ones included, and nothing left behind."""
+
+import csv
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from screening.management.commands.import_dicom import wait_until_scored
+from screening.models import Radiograph, Receipt, Score
+from screening.services import cohort, scoring
+from screening.vocabulary import FilmState
+from tests import dicom
+from tests.factories import World, make_world
+from trial.models import Participant, Site
+from trial.services import people, trials
+
+pytestmark = pytest.mark.django_db
+BAD = {
+    "a-letter.dcm": (dicom.text_file(), "rejected", "not_dicom"),
+    "b-half.dcm": (dicom.truncated_film(), "rejected", "truncated"),
+    "c-lateral.dcm": (dicom.lateral_film(), "set_aside", "lateral"),
+    "d-ct.dcm": (dicom.ct_slice(), "set_aside", "not_radiograph"),
+    "e-empty.dcm": (b"", "rejected", "empty_file"),
+    "f-sound.dcm": (dicom.chest_film(), "accepted", "to_be_scored"),
+    "labels.csv": (b"file,sex\nf-sound.dcm,F\n", "rejected", "not_dicom"),
+}
+UNREADABLE = Path("/proc/self/mem")  # its first page: an error of reading, whoever asks
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a sound film among everything else, one level down."""
+    inside = tmp_path / "incoming" / "day 1"
+    inside.mkdir(parents=True)
+    for name, (data, *_) in BAD.items():
+        (inside / name).write_bytes(data)
+    return tmp_path / "incoming"
+
+
+def send(world: World, *paths: Path, **options) -> list[dict]:
+    out = StringIO()
+    call_command("import_dicom", *map(str, paths), trial=world.trial.code, json=True, stdout=out, **options)
+    return json.loads(out.getvalue())
+
+
+def test_every_file_gets_one_answer_with_reason_and_sentence(world, folder):
+    answers = send(world, folder)
+
+    found = {Path(a["file"]).name: (a["outcome"], a["reason"]) for a in answers}
+    assert found == {name: tuple(expected) for name, (_, *expected) in BAD.items()}
+    assert [a["file"] for a in answers] == sorted(a["file"] for a in answers)
+    assert all(set(a) == {"file", "outcome", "reason", "message"} and len(a["message"]) > 20 for a in answers)
+    assert Receipt.objects.count() == len(BAD)
+
+
+def test_a_second_run_changes_nothing_and_the_source_stays_as_it_was(world, folder):
+    def state() -> list:
+        films = Radiograph.objects.order_by("pk").values("pk", "state", "reason", "file", "participant")
+        return [list(films), list(Participant.objects.order_by("pk").values())]
+
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*.*")}
+    send(world, folder)
+    first = state()
+    again = send(world, folder)
+
+    assert state() == first
+    outcomes = {Path(a["file"]).name: a["outcome"] for a in again}
+    assert outcomes["f-sound.dcm"] == outcomes["c-lateral.dcm"] == "already_received"
+    assert before == {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*.*")}
+
+
+def test_the_text_answer_lists_what_was_not_accepted_and_counts(world, folder, capsys):
+    call_command("import_dicom", str(folder), trial="DEMO")
+
+    said = capsys.readouterr().out
+    assert "7 files: 1 accepted, 0 already received, 2 set aside, 4 rejected." in said
+    assert "c-lateral.dcm: set_aside (lateral): This is a lateral view" in said and "f-sound" not in said
+
+
+@pytest.mark.skipif(not UNREADABLE.is_file(), reason="no file here that even root can't read")
+def test_a_file_that_cannot_be_read_is_answered_too(world, folder):
+    answers = send(world, UNREADABLE, folder / "day 1" / "f-sound.dcm")
+
+    assert [(a["outcome"], a["reason"]) for a in answers] == [
+        ("rejected", "not_readable"),
+        ("accepted", "to_be_scored"),
+    ]
+
+
+def test_links_to_nowhere_are_no_files(world, folder):
+    (folder / "gone.dcm").symlink_to(folder / "nowhere")
+
+    assert len(send(world, folder)) == len(BAD)
+
+
+def test_an_unknown_trial_a_draft_and_a_missing_path_are_clear_errors(world, folder):
+    draft = make_world("OTHER", active=False)
+
+    with pytest.raises(CommandError, match=r"There is no trial 'NOPE'\. Trials here: DEMO, OTHER\."):
+        call_command("import_dicom", str(folder), trial="NOPE")
+    with pytest.raises(CommandError, match="no protocol in force yet"):
+        send(draft, folder)
+    with pytest.raises(CommandError, match="no file or folder"):
+        send(world, folder / "none")
+    assert not Radiograph.objects.exists()
+
+
+def test_without_a_site_the_lowest_is_taken_and_named(world, tmp_path, capsys):
+    trials.add_site(world.trial, number=2, name="Second site", time_zone="Asia/Taipei", by=None)
+    for n in (1, 2):
+        film = dicom.chest_film(dicom.ramp() // n, PatientID=f"H-{n}", SOPInstanceUID=f"1.2.3.{n}")
+        (tmp_path / f"{n}.dcm").write_bytes(film)
+
+    send(world, tmp_path / "1.dcm")
+    said = capsys.readouterr().err
+    send(world, tmp_path / "2.dcm", site=2)
+
+    assert "Trial DEMO has 2 sites; taken: DEMO-01 First site (see --site)." in said
+    assert [p.site.number for p in Participant.objects.order_by("study_number")] == [1, 2]
+    with pytest.raises(CommandError, match=r"has no site 9\. Sites: 1, 2\."):
+        send(world, tmp_path, site=9)
+
+
+def test_waiting_ends_when_all_are_scored_and_gives_up_when_nothing_moves(world, folder):
+    send(world, folder)
+    film = Radiograph.objects.get(state=FilmState.ELIGIBLE)
+
+    with pytest.raises(CommandError, match=r"1 wait.* celery -A config.celery worker --beat"):
+        wait_until_scored([film.pk], stalled_after=0.1)
+    assert scoring.score_film(film.pk)
+    wait_until_scored([film.pk], stalled_after=0.1)
+
+
+def labels() -> dict[str, dict[str, str]]:
+    with (dicom.REAL_FILMS / "labels.csv").open(newline="") as lines:
+        return {row["patient_id"]: row for row in csv.DictReader(lines)}
+
+
+@dicom.needs_real_films
+@pytest.mark.slow
+def test_sixty_real_films_are_taken_scored_once_and_name_nobody(world, settings):
+    answers = send(world, dicom.REAL_FILMS)
+
+    outcomes = [(a["outcome"], a["reason"]) for a in answers if a["file"].endswith(".dcm")]
+    assert outcomes == [("accepted", "to_be_scored")] * 60
+    _check_people(world)
+    _check_stored_bytes(Path(settings.MEDIA_ROOT))
+
+    again = send(world, dicom.REAL_FILMS)
+    assert {a["outcome"] for a in again if a["file"].endswith(".dcm")} == {"already_received"}
+    assert (Radiograph.objects.count(), Participant.objects.count()) == (60, 60)
+
+    films = list(Radiograph.objects.values_list("pk", flat=True))
+    assert [scoring.score_film(film) for film in films] == [True] * 60
+    assert not any(scoring.score_film(film) for film in films)
+    assert Score.objects.count() == 60
+
+
+def _check_people(world: World) -> None:
+    registered = list(Participant.objects.select_related("trial", "site"))
+    numbers = {pk: identity.number for pk, identity in people.reveal_all(registered, by=None).items()}
+    told = labels()
+    sexes = {"M": "male", "F": "female"}
+    assert {numbers[p.pk]: p.sex for p in registered} == {n: sexes[row["sex"]] for n, row in told.items()}
+    ages = {numbers[p.pk]: p.radiographs.get().patient_age for p in registered}
+    assert ages == {number: int(row["age_years"]) for number, row in told.items()}
+    eligible = {numbers[p.pk] for p in registered if cohort.assess(p, by=None).eligible}
+    assert eligible == {number for number, row in told.items() if int(row["age_years"]) >= 40}
+    assert len(eligible) == 59
+
+
+def _check_stored_bytes(media: Path) -> None:
+    stored = [path for path in media.rglob("*") if path.is_file()]
+    assert len(stored) == 60
+    numbers = [number.encode() for number in labels()]
+    for path in stored:
+        data = path.read_bytes()
+        assert not [w for w in (*numbers, b"ChestX", b"ACC0000", b"20220117") if w in data], path.name
+        assert b"DEMO-01-" in data
+
+
+# Setting up a trial without the demonstration
+
+
+def test_a_trial_made_from_the_template_takes_films_at_once(db, folder, capsys):
+    call_command(
+        "create_trial",
+        "NEW1",
+        title="A trial",
+        kind="recorded",
+        site=["1:North: old wing:Asia/Taipei", "2:South:Europe/Madrid"],
+        by="anna",
+        approved_by="bert",
+    )
+
+    said = capsys.readouterr().out
+    assert "Account anna was made" in said and "Its protocol is in force" in said
+    site = Site.objects.get(trial__code="NEW1", number=1)
+    assert (site.name, site.trial.protocol.score.name) == ("North: old wing", scoring.register_model().name)
+    assert scoring.pinned_model(site.trial)
+    out = StringIO()
+    call_command("import_dicom", str(folder / "day 1" / "f-sound.dcm"), trial="NEW1", json=True, stdout=out)
+    assert json.loads(out.getvalue())[0]["outcome"] == "accepted"
+
+
+def test_a_live_trial_stays_a_draft_for_a_second_person_to_approve(world, capsys):
+    by = world.coordinator.username
+
+    with pytest.raises(CommandError, match="approved on its page, by a second person"):
+        call_command("create_trial", "LIVE1", title="A trial", by=by, approved_by=world.investigator.username)
+    call_command("create_trial", "LIVE1", title="A trial", by=by)
+
+    assert "a second person approves it" in capsys.readouterr().out
+    site = Site.objects.get(trial__code="LIVE1")
+    assert (site.trial.state, site.trial.versions.get().state) == ("draft", "draft")
+
+
+@pytest.mark.parametrize(
+    ("code", "options", "said"),
+    [
+        ("demo", {}, "use 2 to 12 capital letters"),
+        ("DEMO", {}, "There is a trial DEMO already"),
+        ("NEW2", {"site": ["North"]}, "write number, name and time zone"),
+        ("NEW2", {"site": ["1:North:Mars/Olympus"]}, "not an IANA time zone"),
+        ("NEW2", {"by": "nobody"}, "There is no account 'nobody'"),
+    ],
+)
+def test_a_trial_that_can_not_be_made_leaves_nothing(world, code, options, said):
+    with pytest.raises(CommandError, match=said):
+        call_command("create_trial", code, title="A trial", **options)
+
+    assert list(Site.objects.values_list("trial__code", flat=True)) == ["DEMO"]
