@@ -167,6 +167,11 @@ def _appointment_form(referral: Referral, data: Any = None) -> AppointmentForm:
     return AppointmentForm(data, site=site, first_day=first_day, last_day=last_day)
 
 
+def _dialed(phone: str) -> str:
+    """Return what a telephone dials: digits and plus, without an extension."""
+    return re.sub(r"[^\d+]", "", phone.partition("#")[0])
+
+
 def _sheet(request: SignedIn, referral: Referral, **bound: Any) -> HttpResponse:
     """Show the sheet, with a form that was not saved if there is one; whoever looks at a name is logged."""
     participant, card = referral.participant, card_of(referral)
@@ -175,7 +180,7 @@ def _sheet(request: SignedIn, referral: Referral, **bound: Any) -> HttpResponse:
     card.identity = reveal(participant, by=request.user) if named.exists() else None
     context = {
         "card": card,
-        "tel": re.sub(r"[^\d+]", "", card.identity.phone) if card.identity else "",
+        "tel": _dialed(card.identity.phone) if card.identity else "",
         "refused": refused,
         "outcomes": OUTCOMES,
         "logged_later": refused is not None and refused.code in LOGGED_LATER,

@@ -23,7 +23,7 @@ from screening.services import outcomes
 from screening.vocabulary import DrugClass
 from trial import clock
 from trial.crypto import identity_hash
-from trial.models import Participant, User
+from trial.models import Membership, Participant, User
 from trial.pages import NOT_SAVED, SignedIn, may, page, refusals
 from trial.partial_dates import PartialDate, parse
 from trial.roles import Permission
@@ -49,6 +49,7 @@ def people(request: SignedIn) -> HttpResponse:
         "form": form,
         "searched": found is not None,
         "people": _named(list(shown), request.user),
+        "may_open": Membership.objects.granting(request.user, Permission.SEE_OUTCOMES).exists(),
         "more": 0 if found is None else max(found.count() - PAGE_SIZE, 0),
     }
     return render(request, "screening/people.html", context, status=NOT_SAVED if form.errors else 200)

@@ -126,3 +126,10 @@ def test_the_scan_of_somebody_who_objected_since_is_recorded_in_silence(world, p
 
     assert "Saved: DXA of" in words(answer) and "stopped" not in words(answer)
     assert DxaExam.objects.get().appointment is not None
+
+
+def test_a_coordinator_finds_people_but_opens_no_results(world, woman):
+    page = find(world.coordinator, "H-4711").content.decode()
+
+    assert woman.study_number in page
+    assert reverse("person", args=[woman.pk]) not in page
