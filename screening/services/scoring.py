@@ -8,11 +8,10 @@ from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
-from pydicom import dcmread
 
+from screening.dicom import read_pixels
 from screening.inference import DEMONSTRATION_MODEL, NotScored, RiskModel, ScoreResult, load_model
 from screening.models import ModelVersion, Radiograph, Score
-from screening.pixels import pixels
 from screening.risk import is_positive
 from screening.vocabulary import FilmState
 from trial import audit, clock
@@ -67,7 +66,7 @@ def score_film(film_id: UUID) -> bool:
     try:
         version, model = pinned_model(film.trial)
         with film.file.open("rb") as file:
-            result = model.score(pixels(dcmread(file)))
+            result = model.score(read_pixels(file.read()))
     except (NotScored, ValueError, OSError) as error:
         return _note_failure(film, error)
     return _write_score(film, version, result)
