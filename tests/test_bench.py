@@ -57,7 +57,8 @@ def test_the_page_shows_ratio_machine_and_peer():
     result = {"title": "Doing a thing", "unit": "things a second", "ours": "`thing`", "peer": "a plain thing"}
     text = page([result | {"summary": found, "peaks": [120.0, None]}], loads=(0.5, 1.5))
     assert (
-        "| Doing a thing | 20 things a second | 10 things a second | **2** (2 to 2; 1) | 120 MB, — |" in text
+        "| Doing a thing | 20.0 things a second | 10.0 things a second | **2** (2 to 2; 1) | 120 MB, —"
+        in text
     )
     assert "- Doing a thing: `thing` against a plain thing." in text
     assert "Load average 0.5 before and 1.5 after" in text

