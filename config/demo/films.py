@@ -1,23 +1,21 @@
 """Films on their way: made in child processes, sent through the real intake, scored by a real worker."""
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
-from subprocess import DEVNULL, Popen
+from subprocess import Popen
 
 from django.conf import settings
 
 from config.demo.console import progress
 from config.demo.people import MadeUp, films_of
-from config.embedded.process import spawn_child
 from screening.models import Radiograph
 from screening.services import intake
 from screening.tasks import enqueue
 from screening.vocabulary import FilmState
+from screening.worker import celery_process
 from trial.models import Site, Trial, User
 
 STALLED_AFTER = 90  # seconds without a new score
@@ -29,21 +27,11 @@ class Stalled(Exception):
 
 def start_workers() -> list["Popen[bytes]"]:
     """Start a Celery worker and beat that die with this process."""
-    logs = settings.VAR / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
-    celery = [sys.executable, "-m", "celery", "-A", "config.celery"]
+    schedule = str(settings.VAR / "beat-schedule")
     return [
-        _start([*celery, "worker", "--concurrency", "2", "--loglevel", "warning"], logs / "worker.log"),
-        _start(
-            [*celery, "beat", "--schedule", str(settings.VAR / "beat-schedule"), "--loglevel", "warning"],
-            logs / "beat.log",
-        ),
+        celery_process("worker", "--concurrency", "2", log="worker.log"),
+        celery_process("beat", "--schedule", schedule, log="beat.log"),
     ]
-
-
-def _start(command: Sequence[str], log: Path) -> "Popen[bytes]":
-    with log.open("ab") as file:
-        return spawn_child(command, stdin=DEVNULL, stdout=file, stderr=file, cwd=settings.BASE_DIR)
 
 
 def send(people: Sequence[MadeUp], *, sites: Sequence[Site], by: User) -> Counter[str]:

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from config.demo.console import Say
 from config.demo.setup import Account
-from config.embedded.process import spawn_child
+from trial.processes import spawn_child
 from trial.roles import DESCRIPTIONS, Role
 
 PLACES = {

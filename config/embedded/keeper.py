@@ -12,7 +12,7 @@ from pathlib import Path
 from config.embedded.home import run_as
 from config.embedded.lease import try_take
 from config.embedded.postgres import Postgres
-from config.embedded.process import spawn_child
+from trial.processes import spawn_child
 from config.embedded.server import Server
 from config.embedded.valkey import Valkey
 

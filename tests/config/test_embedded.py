@@ -19,7 +19,7 @@ from kombu import Connection
 from config.embedded import attach, home, lease
 from config.embedded.errors import EmbeddedError
 from config.embedded.postgres import ensure_postgres
-from config.embedded.process import spawn_child
+from trial.processes import spawn_child
 from config.embedded.valkey import ensure_valkey
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -377,7 +377,7 @@ def test_the_url_serves_celery_and_redis_even_with_a_blank_in_the_path(var):
 
 def test_a_child_dies_with_its_killed_parent():
     script = (
-        "import sys, time; from config.embedded.process import spawn_child\n"
+        "import sys, time; from trial.processes import spawn_child\n"
         "print(spawn_child(['sleep', '60']).pid, flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)

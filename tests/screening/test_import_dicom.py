@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
 
 def send(world: World, *paths: Path, **options) -> list[dict]:
     out = StringIO()
-    call_command("import_dicom", *map(str, paths), trial=world.trial.code, json=True, stdout=out, **options)
+    call_command("import_dicom", *map(str, paths), trial=world.trial.code, json=True, wait=False, stdout=out, **options)
     return json.loads(out.getvalue())
 
 
@@ -73,7 +73,7 @@ def test_a_second_run_changes_nothing_and_the_source_stays_as_it_was(world, fold
 
 
 def test_the_text_answer_lists_what_was_not_accepted_and_counts(world, folder, capsys):
-    call_command("import_dicom", str(folder), trial="DEMO")
+    call_command("import_dicom", str(folder), trial="DEMO", wait=False)
 
     said = capsys.readouterr().out
     assert "7 files: 1 accepted, 0 already received, 2 set aside, 4 rejected." in said
@@ -202,7 +202,7 @@ def test_a_trial_made_from_the_template_takes_films_at_once(db, folder, capsys):
     assert (site.name, site.trial.protocol.score.name) == ("North: old wing", scoring.register_model().name)
     assert scoring.pinned_model(site.trial)
     out = StringIO()
-    call_command("import_dicom", str(folder / "day 1" / "f-sound.dcm"), trial="NEW1", json=True, stdout=out)
+    call_command("import_dicom", str(folder / "day 1" / "f-sound.dcm"), trial="NEW1", json=True, wait=False, stdout=out)
     assert json.loads(out.getvalue())[0]["outcome"] == "accepted"
 
 

@@ -18,6 +18,7 @@ from screening.management.arguments import WHOLE_CALL_REFUSED, add_trial, site_o
 from screening.models import Radiograph
 from screening.services import intake
 from screening.vocabulary import FilmState, ReceiptOutcome
+from screening.worker import worker_at_hand
 from trial import audit
 from trial.models import Site
 from trial.services.trials import Refused
@@ -47,7 +48,9 @@ class Command(BaseCommand):
         parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
         add_trial(parser)
         parser.add_argument("--json", action="store_true", help="print a JSON list, one object a file")
-        parser.add_argument("--wait", action="store_true", help="wait until the worker has scored them")
+        parser.add_argument(
+            "--no-wait", action="store_false", dest="wait", help="leave the scoring to a worker that runs anyway"
+        )
 
     def handle(self, **options: Any) -> None:
         """Take every file, then say what became of each."""
@@ -62,8 +65,9 @@ class Command(BaseCommand):
             raise CommandError(f"{no} Before that, {len(answers)} files were answered.") from None
         finally:
             self._say(answers, as_json=options["json"])
-        if options["wait"]:
-            wait_until_scored(films)
+        if options["wait"] and films:
+            with worker_at_hand():
+                wait_until_scored(films)
 
     def _take(self, path: Path, site: Site, films: list[UUID]) -> Answer:
         try:
