@@ -1,4 +1,4 @@
-"""Writing many rows at once, by COPY: triggers, constraints and the audit context hold as for any insert."""
+"""Writing many rows at once, by COPY or one UPDATE: triggers, constraints and the audit context hold as for any insert."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,6 +24,28 @@ def insert(rows: Sequence[models.Model]) -> None:
             out.write_row([_prepared(f, row) for f in fields])
     for row in rows:
         row._state.adding, row._state.db = False, connection.alias
+
+
+def update(rows: Sequence[models.Model], names: Sequence[str]) -> None:
+    """Write these fields of rows of one model in one statement (`bulk_update` writes a CASE of them all)."""
+    if not rows or not names:
+        return
+    meta = rows[0]._meta
+    fields = [meta.pk, *(meta.get_field(name) for name in names)]
+    columns = [sql.Identifier(f.column) for f in fields]
+    values = [sql.SQL("%s::{}[]").format(sql.SQL(f.db_type(connection))) for f in fields]
+    statement = sql.SQL("UPDATE {table} SET {sets} FROM unnest({values}) AS new ({columns}) WHERE {pk} = new.{key}")
+    table, key = sql.Identifier(meta.db_table), columns[0]
+    text = statement.format(
+        table=table,
+        sets=sql.SQL(", ").join(sql.SQL("{0} = new.{0}").format(c) for c in columns[1:]),
+        values=sql.SQL(", ").join(values),
+        columns=sql.SQL(", ").join(columns),
+        pk=sql.SQL("{}.{}").format(table, key),
+        key=key,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(text, [[_prepared(f, row) for row in rows] for f in fields])
 
 
 def _left_out(field: Any, row: models.Model) -> bool:

@@ -17,7 +17,6 @@ from trial.study_numbers import study_number
 FEW = 100
 access_log = logging.getLogger("screentrial.access")
 
-BULK_UPDATE = 500  # rows of one statement, whose size grows with rows times fields
 
 
 @dataclass(frozen=True)
@@ -79,8 +78,9 @@ def register_all(
     with audit.context(by=by, why="People are registered"):
         # Persons first: who waits here for somebody else's new person must not hold the site meanwhile.
         persons = _ensure_persons(people, by)
-        # The lock serializes registration at a site, so that study numbers have no gaps and nobody is in twice.
-        site = Site.objects.select_for_update().select_related("trial").get(pk=site.pk)
+        # The lock serializes registration at a site, so that study numbers have no gaps; nobody else waits for it.
+        rows = Site.objects.select_for_update(of=("self",), no_key=True)
+        site = rows.select_related("trial").get(pk=site.pk)
         hashes = [identity_hash(new.issuer, new.number) for new in people]
         known = {p.person_id: p for p in Participant.objects.filter(trial=site.trial, person__in=persons.values())}
         fresh = {persons[h].pk: new for h, new in zip(hashes, people, strict=True) if persons[h].pk not in known}
@@ -248,7 +248,7 @@ def _correct_all(known: Sequence[tuple[Participant, NewPerson]]) -> None:
             participant.birth_date = str(new.birth_date)
             participant.birth_earliest, participant.birth_latest = new.bounds
     fields = ["sex", "birth_date", "birth_earliest", "birth_latest"]
-    Participant.objects.bulk_update([p for p, _ in known], fields, batch_size=BULK_UPDATE)
+    bulk.update([p for p, _ in known], fields)
 
 
 def _seal_all(known: Sequence[tuple[Participant, NewPerson]]) -> None:
@@ -258,7 +258,7 @@ def _seal_all(known: Sequence[tuple[Participant, NewPerson]]) -> None:
         person, key = persons[participant.person_id], keys[participant.person_id]
         person.name_sealed = encrypt(key, new.name, "name") if new.name else person.name_sealed
         person.phone_sealed = encrypt(key, new.phone, "phone") if new.phone else person.phone_sealed
-    Person.objects.bulk_update(persons.values(), ["name_sealed", "phone_sealed"], batch_size=BULK_UPDATE)
+    bulk.update(list(persons.values()), ["name_sealed", "phone_sealed"])
 
 
 def record_baselines(
@@ -268,7 +268,7 @@ def record_baselines(
     if not baselines:
         return
     with audit.context(by=by, why=why):
-        Baseline.objects.bulk_update(baselines, fields, batch_size=BULK_UPDATE)
+        bulk.update(baselines, fields)
 
 
 def record_baseline(participant: Participant, *, by: User | None, why: str, values: dict) -> Baseline:
