@@ -60,7 +60,8 @@ def _freeze(trial: Trial, purpose: str, by: User, unless_same: bool) -> Freeze:
     if not purpose.strip():
         raise Refused("Say what this freeze is for, such as “interim report” or “final analysis”.")
     with audit.context(by=by, why=f"A dataset is frozen: {purpose}"):
-        trial = Trial.objects.select_for_update().get(pk=trial.pk)  # two freezes at once get two numbers
+        # Two freezes at once get two numbers; films and facts come in meanwhile.
+        trial = Trial.objects.select_for_update(no_key=True).get(pk=trial.pk)
         cut_off = timezone.now()
         frozen = dataset.build(trial, cut_off)
         last = trial.freezes.order_by("-number").first()

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from threading import Lock
 from typing import IO
 
 from django.conf import settings
@@ -23,18 +24,25 @@ class _Read:
     def __init__(self) -> None:
         self.offset = 0
         self.ids: set[str] = set()
+        self._lock = Lock()  # threads of a server share what was read
 
-    def refresh(self, path: Path) -> set[str]:
-        if not path.exists() or path.stat().st_size < self.offset:
-            self.__init__()  # type: ignore[misc]
-        if path.exists() and path.stat().st_size > self.offset:
-            with path.open("rb") as file:
-                file.seek(self.offset)
-                for line in file:
-                    if line.endswith(b"\n"):  # a line cut short by a crash is written again
-                        self.ids.add(json.loads(line)["id"])
-                        self.offset += len(line)
-        return self.ids
+    def refresh(self, path: Path) -> tuple[set[str], int]:
+        """Return the allocations in the log and where its last whole line ends."""
+        with self._lock:
+            size = path.stat().st_size if path.exists() else 0
+            if size < self.offset:
+                self.offset, self.ids = 0, set()
+            if size > self.offset:
+                self._read_on(path)
+            return self.ids, self.offset
+
+    def _read_on(self, path: Path) -> None:
+        with path.open("rb") as file:
+            file.seek(self.offset)
+            for line in file:
+                if line.endswith(b"\n"):  # a line cut short by a crash is written again
+                    self.ids.add(json.loads(line)["id"])
+                    self.offset += len(line)
 
 
 _read: dict[Path, _Read] = {}
@@ -47,12 +55,12 @@ def log_path(trial: Trial) -> Path:
 
 def check(trial: Trial) -> None:
     """Raise OnHold when the log knows more allocations than the database, as it does after a restore."""
-    logged = len(_logged(log_path(trial)))  # read before the database: the log is written after the commit
+    logged = len(_logged(log_path(trial))[0])  # read before the database: the log is written after the commit
     drawn = _drawn(trial)
     if logged > drawn:
         raise OnHold(
-            f"Trial {trial.code} is on hold: its allocation log has {logged - drawn} more than the database, as "
-            "after a restore. Nothing was drawn. Ask the randomization statistician to reconcile them."
+            f"Trial {trial.code} is on hold: its allocation log has {logged - drawn} more than the database, "
+            "as after a restore. Nothing was drawn. Ask the randomization statistician to reconcile them."
         )
 
 
@@ -63,14 +71,15 @@ def append(trial: Trial, allocations: Iterable[Allocation]) -> None:
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # two processes may answer at once
         _write(file, path, allocations)
-        if len(_logged(path)) < _drawn(trial):
-            _write(file, path, Allocation.objects.filter(participant__trial=trial).order_by("recorded_at", "sequence"))
+        if len(_logged(path)[0]) < _drawn(trial):
+            everybody = Allocation.objects.filter(participant__trial=trial)
+            _write(file, path, everybody.order_by("recorded_at", "sequence"))
         os.fsync(file.fileno())
 
 
 def _write(file: IO[bytes], path: Path, allocations: Iterable[Allocation]) -> None:
-    logged = _logged(path)
-    file.seek(_read[path].offset)  # over a line cut short
+    logged, end = _logged(path)
+    file.seek(end)  # over a line cut short
     file.truncate()
     for row in allocations:
         if str(row.pk) not in logged:
@@ -89,7 +98,7 @@ def _line(row: Allocation) -> dict[str, str | int]:
     }
 
 
-def _logged(path: Path) -> set[str]:
+def _logged(path: Path) -> tuple[set[str], int]:
     return _read.setdefault(path, _Read()).refresh(path)
 
 

@@ -1,0 +1,253 @@
+"""Many at once on a real PostgreSQL, in threads of several processes: what must happen once happens once."""
+
+import json
+import multiprocessing
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from analysis import services as analysis
+from analysis.models import Freeze
+from screening.models import Referral
+from screening.services import cohort
+from tests.factories import World, high_risk, make_participant, make_world
+from trial import allocation_log
+from trial.keys import trial_key
+from trial.models import Allocation, Baseline, Participant, Person, PersonKey, Site, Stratum
+from trial.protocol import template
+from trial.protocol_parts import Factor
+from trial.randomization import KeyedStream, Method, draws, stream_label
+from trial.services import allocation, people, trials
+from trial.study_numbers import study_number
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PROCESSES, THREADS = 4, 8
+BLOCKS = (4, 6)
+REQUESTS_A_PERSON = 2
+
+
+@pytest.fixture
+def blocks(transactional_db) -> World:
+    """A trial in permuted blocks of 4 and 6 within each sex, and people at high risk of both."""
+    protocol = template("opscan")
+    method = replace(
+        protocol.allocation, method=Method.PERMUTED_BLOCKS, block_sizes=BLOCKS, strata=(Factor.SEX,)
+    )
+    world = make_world(protocol=replace(protocol, allocation=method))
+    world.extra["people"] = high_risk(world, 13, sex="female") + high_risk(world, 9, sex="male")
+    return world
+
+
+def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Make calls at one moment, each in a thread with a connection of its own; return answers and errors."""
+    start = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], Any]) -> Any:
+        start.wait()
+        try:
+            return call()
+        except Exception as error:
+            return error
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def in_processes(shares: Iterable[Sequence[Callable[[], Any]]]) -> list[Any]:
+    """Share calls among forked processes, and in each among threads; return all answers."""
+    connection.close()  # a fork must not write on its parent's connection
+    fork = multiprocessing.get_context("fork")
+    answers = fork.Queue()
+    children = [
+        fork.Process(target=lambda calls=calls: answers.put(at_once(calls)), daemon=True) for calls in shares
+    ]
+    for child in children:
+        child.start()
+    found = [answer for _ in children for answer in answers.get(timeout=60)]
+    for child in children:
+        child.join(timeout=10)
+    return found
+
+
+def ask(world: World, person: Participant) -> tuple[str, str, str]:
+    """Randomize a person and return what was answered."""
+    made = cohort.randomize(Participant.objects.get(pk=person.pk), by=world.coordinator)
+    return str(person.pk), str(made.pk), made.arm
+
+
+def rush(world: World) -> list[Any]:
+    """Ask twice for everybody, at once, in an order in which the two requests of a person stand far apart."""
+    asked = [partial(ask, world, person) for person in world.extra["people"] * REQUESTS_A_PERSON]
+    return in_processes(asked[n::PROCESSES] for n in range(PROCESSES))
+
+
+def faults(world: World, answers: Sequence[Any]) -> list[str]:
+    """Return everything that went wrong in a rush."""
+    wanted = len(world.extra["people"])
+    found = [f"refused: {a}" for a in answers if isinstance(a, Exception)]
+    said = {a for a in answers if isinstance(a, tuple)}
+    if not len(said) == len({person for person, *_ in said}) == len({made for _, made, _ in said}) == wanted:
+        found.append(f"{len(said)} different answers for {wanted} people")
+    if Allocation.objects.count() != wanted:
+        found.append(f"{Allocation.objects.count()} allocations for {wanted} people")
+    return found + [fault for stratum in Stratum.objects.all() for fault in stratum_faults(world, stratum)]
+
+
+def stratum_faults(world: World, stratum: Stratum) -> list[str]:
+    made = list(stratum.allocations.order_by("recorded_at"))
+    arms, label = [a.arm for a in made], stream_label(world.trial.code, 1, stratum.label)
+    key, rule = trial_key(world.trial), world.trial.protocol.allocation.rule()
+    found = []
+    if [a.sequence for a in made] != list(range(1, stratum.drawn + 1)):
+        found.append(f"{stratum.label}: out of order or with gaps: {[a.sequence for a in made]}")
+    if arms != [d.arm for d in draws(rule, key=key, label=label, count=len(arms))]:
+        found.append(f"{stratum.label}: not what the key gives")
+    if any(
+        arms_of.count("screening") * 2 != len(arms_of)
+        for arms_of in full_blocks(arms, KeyedStream(key, label))
+    ):
+        found.append(f"{stratum.label}: a full block is not half and half")
+    return found
+
+
+def full_blocks(arms: list[str], stream: KeyedStream) -> Iterable[list[str]]:
+    """Cut a list where the stream says that its blocks end; leave out the last one unless it is full."""
+    place = 0
+    while place + (size := BLOCKS[stream.below(len(BLOCKS))]) <= len(arms):
+        yield arms[place : place + size]
+        stream.shuffle([""] * size)  # the words that the block's own shuffle used
+        place += size
+
+
+def test_a_rush_of_requests_draws_once_a_person_in_the_lists_order(blocks):
+    answers = rush(blocks)
+
+    assert faults(blocks, answers) == []
+    assert len(answers) == REQUESTS_A_PERSON * len(blocks.extra["people"])
+    assert {s.label: s.drawn for s in Stratum.objects.all()} == {"sex=female": 13, "sex=male": 9}
+    screening = Allocation.objects.filter(arm="screening")
+    assert set(Referral.objects.values_list("allocation", flat=True)) == set(
+        screening.values_list("pk", flat=True)
+    )
+    logged = [json.loads(line) for line in allocation_log.log_path(blocks.trial).read_text().splitlines()]
+    assert Counter(line["id"] for line in logged) == Counter(str(a.pk) for a in Allocation.objects.all())
+
+
+def test_without_the_lock_the_same_rush_goes_wrong(blocks, monkeypatch):
+    """Shows that the test above can fail; the database still lets no slot be used twice."""
+
+    def unlocked(trial, label, total):
+        stratum = Stratum.objects.get_or_create(trial=trial, label=label, list_version=1)[0]
+        time.sleep(0.05)
+        return stratum
+
+    monkeypatch.setattr(allocation, "_locked_stratum", unlocked)
+
+    answers = rush(blocks)
+
+    assert any("refused" in fault for fault in faults(blocks, answers))
+    slots = list(Allocation.objects.values_list("stratum", "sequence"))
+    assert len(slots) == len(set(slots)) < len(blocks.extra["people"])
+
+
+def test_one_person_asked_for_by_everybody_is_drawn_once(blocks):
+    person = blocks.extra["people"][0]
+
+    answers = at_once([partial(ask, blocks, person)] * 12)
+
+    assert len(set(answers)) == 1 and Allocation.objects.count() == 1
+
+
+def test_a_cohort_randomized_twice_at_once_is_randomized_once(transactional_db):
+    world = make_world()
+    high_risk(world, 6)
+    frozen = cohort.freeze_cohort(world.trial, by=world.coordinator)
+
+    answers = at_once([lambda: [a.pk for a in cohort.randomize_cohort(frozen, by=world.coordinator)]] * 3)
+
+    assert answers[0] == answers[1] == answers[2] and len(answers[0]) == 6
+    assert Counter(Allocation.objects.values_list("arm", flat=True)) == {"screening": 3, "control": 3}
+
+
+# --- registration and freezes -------------------------------------------------------------------------------
+
+
+def register(site: Site, *numbers: str) -> list[str]:
+    new = [people.NewPerson("ST-ELSEWHERE", number) for number in numbers]
+    return [p.study_number for p in people.register_all(site, people=new, by=None)]
+
+
+def test_people_registered_at_once_have_numbers_without_gaps(world):
+    answers = at_once([partial(register, world.site, f"N{n}", "SAME", f"M{n}") for n in range(8)])
+
+    assert not [a for a in answers if isinstance(a, Exception)]
+    assert len({numbers[1] for numbers in answers}) == 1
+    given = sorted(
+        int(number.split("-")[2]) for number in Participant.objects.values_list("study_number", flat=True)
+    )
+    assert given == list(range(1, 18))
+    assert Person.objects.count() == PersonKey.objects.count() == Baseline.objects.count() == 17
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_person_registered_at_two_sites_at_once_is_one_participant(world, known):
+    """The second site asks while the first has not answered yet; it waits, and gives the same answer."""
+    south = trials.add_site(world.trial, number=2, name="South", time_zone="Asia/Taipei", by=None)
+    if known:  # from another trial, or by a film that was set aside
+        people.ensure_person(people.NewPerson("ST-ELSEWHERE", "N1"), by=None)
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            here = register(world.site, "N1")
+            there = pool.submit(at_once, [partial(register, south, "N1")])
+            with pytest.raises(TimeoutError):
+                there.result(timeout=0.5)
+        assert there.result(timeout=10) == [here]
+
+    assert Participant.objects.count() == 1
+
+
+def test_two_freezes_at_once_get_two_numbers(world):
+    make_participant(world)
+
+    answers = at_once(
+        [lambda: analysis.freeze(world.trial, purpose="Interim", by=world.trial_statistician).number] * 2
+    )
+
+    assert sorted(answers) == [1, 2]
+    assert sorted(Freeze.objects.values_list("number", flat=True)) == [1, 2]
+
+
+def test_nobody_waits_for_a_freeze(world):
+    """A freeze of a large trial takes a while; films and people come in meanwhile."""
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        frozen = analysis.freeze(world.trial, purpose="Interim", by=world.trial_statistician)
+        there = pool.submit(at_once, [partial(register, world.site, "N1")])
+
+        assert there.result(timeout=10) == [[study_number("DEMO", 1, 1)]]
+
+    assert frozen.people == 0
+
+
+# --- the log outside the database ---------------------------------------------------------------------------
+
+
+def test_threads_that_read_the_log_at_once_read_each_line_once(tmp_path):
+    """Every thread of a server looks into the log before a draw, and one writes to it meanwhile."""
+    log = tmp_path / "log.jsonl"
+    log.write_text("".join(json.dumps({"id": str(n)}) + "\n" for n in range(50_000)))
+
+    answers = at_once([lambda: allocation_log._logged(log)] * 8)
+
+    assert {(len(ids), end) for ids, end in answers} == {(50_000, log.stat().st_size)}
