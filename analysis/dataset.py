@@ -44,6 +44,7 @@ from trial.protocol_parts import Exclusion
 from trial.states import State
 
 BASELINE_FIELDS = [f.name for f in Baseline._meta.concrete_fields if f.name not in ("id", "participant")]
+FOUND = {f.name for f in fields(SubjectRow)} & {f.name for f in fields(Findings)}
 RANDOMIZED_IN_ERROR = "randomized in error"
 
 
@@ -105,9 +106,10 @@ class _Facts:
         def of(model: Any, path: str = "participant") -> Any:
             return model.objects.filter(**{f"{path}__trial": trial, "recorded_at__lte": cut_off})
 
-        self.assessments = _latest(of(EligibilityAssessment).order_by("occurred_at", "recorded_at"))
-        self.risks = _latest(of(RiskAssessment))
-        self.allocations = _latest(of(Allocation))
+        judgments = of(EligibilityAssessment).only("participant_id", "eligible", "reasons")
+        self.assessments = _latest(judgments.order_by("occurred_at", "recorded_at"))
+        self.risks = _latest(of(RiskAssessment).defer("films"))
+        self.allocations = _latest(of(Allocation).defer("evidence"))
         attempts = of(ContactAttempt, "allocation__participant").order_by("occurred_at")
         self.contacts = dict(attempts.values_list("allocation__participant", "outcome"))
         self.consents = _latest(of(Consent).exclude(kind="waiver").order_by("occurred_at", "recorded_at"))
@@ -186,8 +188,7 @@ def _outcomes(person: Participant, protocol: Protocol, facts: _Facts) -> dict[st
     drugs = [t for t in facts.treatments.get(person.pk, ()) if t.drug_class not in protocol.allowed_drugs]
     started = {t.drug_class for t in drugs if in_period(protocol, parse(t.started_on))}
     found = findings(protocol, exams, _history(person, drugs, facts))
-    names = {f.name for f in fields(SubjectRow)} & {f.name for f in fields(Findings)}
-    return {name: getattr(found, name) for name in names} | {
+    return {name: getattr(found, name) for name in FOUND} | {
         "treated": bool(started),
         "drugs": frozenset(started),
     }
