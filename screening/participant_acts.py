@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from screening.services import cohort, referral
+from screening.vocabulary import FilmState
 from trial.acts import Act
 from trial.admin_forms import DeathForm, WithdrawalForm
 from trial.models import Allocation, Cohort, Participant, Trial, User
@@ -23,16 +24,21 @@ def together(trial: Trial) -> bool:
 
 def evidence_of(row: Participant) -> Mapping[str, str]:
     """Return what is known of eligibility, to be read before drawing."""
-    last = row.assessments.order_by("-occurred_at", "-recorded_at").first()
-    if last is None:
-        return {"Eligibility": "not assessed yet; it is, before anything is drawn"}
-    said = "eligible" if last.eligible else " ".join(reason["sentence"] for reason in last.reasons)
+    bounds = f"between {row.birth_earliest} and {row.birth_latest}" if row.birth_earliest else "not known"
     return {
         "Sex": row.sex or "not known",
-        "Birth date": row.birth_date or f"between {row.birth_earliest} and {row.birth_latest}",
-        "Eligibility": f"{said} (assessed {last.occurred_at:%Y-%m-%d %H:%M} UTC, and again before drawing)",
-        "Films in the count": str(row.radiographs.filter(state="scored").count()),
+        "Birth date": row.birth_date or bounds,
+        "Films scored": str(row.radiographs.filter(state=FilmState.SCORED).count()),
+        "Eligibility": _last_judgment(row),
     }
+
+
+def _last_judgment(row: Participant) -> str:
+    last = row.assessments.order_by("-occurred_at", "-recorded_at").first()
+    if last is None:
+        return "not assessed yet; it is, before anything is drawn"
+    said = "eligible" if last.eligible else " ".join(reason["sentence"] for reason in last.reasons)
+    return f"{said} (assessed {last.occurred_at:%Y-%m-%d %H:%M} UTC, and again before drawing)"
 
 
 def _assess(row: Participant, _: dict[str, Any], by: User) -> str:

@@ -1,15 +1,15 @@
-"""A browser in the admin: who is signed in, the address of a row's page, an act asked and confirmed."""
+"""The admin from outside: a trial to look at, the address of a row's page, an act confirmed."""
 
 import re
 from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpResponse
-from django.test import Client
 from django.urls import reverse
 
 from screening.referrals import ContactOutcome
 from screening.services import cohort, referral
+from tests.browsing import browser
 from tests.factories import World, high_risk, in_arm, referral_of
 from trial.models import Allocation, Participant, User
 from trial.services import conduct
@@ -37,13 +37,6 @@ def booked(world: World) -> Participant:
     return person
 
 
-def browser(user: User) -> Client:
-    """Return a browser in which a user is signed in."""
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 def page_of(row: Any, page: str = "change") -> str:
     """Return the address of a row's page."""
     return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_{page}", args=[row.pk])
@@ -63,12 +56,6 @@ def do(user: User, act: str, /, *rows: Any, model: Any = None, **typed: Any) -> 
     """Confirm an act on rows, with what is typed, and follow to where it leads."""
     data = {"confirmed": "yes", "row": [str(row.pk) for row in rows], **typed}
     return browser(user).post(act_url(model or rows[0], act), data, follow=True)
-
-
-def text(response: HttpResponse) -> str:
-    """Return what a page says, without its tags."""
-    words = re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", response.content.decode(), flags=re.DOTALL)
-    return re.sub(r"\s+", " ", words)
 
 
 def masked(response: HttpResponse, *rows: Any) -> str:

@@ -7,7 +7,8 @@ from screening.models import Radiograph
 from screening.referrals import ContactOutcome
 from screening.services import referral
 from screening.vocabulary import FilmState
-from tests.admin import browser, noon, text, under_way
+from tests.admin import noon, under_way
+from tests.browsing import browser, words
 from tests.factories import add_film, in_arm, make_participant, make_world, referral_of
 from trial import audit
 from trial.models import Participant
@@ -69,7 +70,7 @@ def test_the_coordinator_sees_how_the_trial_stands(busy):
     counts = {label: seen[label].number for label in (*PEOPLE, *CALLS, "received", "scored", "set aside")}
     assert list(counts.values()) == [7, 6, 6, 6, 1, 0, 0, 7, 6, 1]
     assert seen["protocol deviations are on record"].number == 1
-    shown = text(browser(busy.coordinator).get(INDEX))
+    shown = words(browser(busy.coordinator).get(INDEX))
     assert "DEMO" in shown and "protocol version 1" in shown and "a demonstration" in shown
     assert "a frontal one is needed" in shown and "Last film" in shown
 
@@ -100,7 +101,7 @@ def test_who_is_at_high_risk_is_listed_for_roles_that_see_every_score(busy):
 
 def test_the_blinded_dashboard_tells_nothing_of_the_arms(busy):
     for role in ("data_manager", "investigator", "monitor"):
-        shown = text(browser(busy.cast[Role(role)]).get(INDEX))
+        shown = words(browser(busy.cast[Role(role)]).get(INDEX))
         assert "control" not in shown and "called" not in shown
         assert numbers(busy.cast[Role(role)])["protocol deviations are on record"].number == 0
 
@@ -118,9 +119,9 @@ def test_offers_that_end_within_two_weeks_without_a_scan_are_to_be_looked_at(bus
 
 
 def test_an_empty_trial_says_what_will_come(world):
-    shown = text(browser(world.coordinator).get(INDEX))
+    shown = words(browser(world.coordinator).get(INDEX))
     assert "Nobody is registered yet" in shown and "No film has come yet" in shown
-    draft = text(browser(make_world("DRAFT", active=False).coordinator).get(INDEX))
+    draft = words(browser(make_world("DRAFT", active=False).coordinator).get(INDEX))
     assert "No protocol version is in force yet" in draft
 
 

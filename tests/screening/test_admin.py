@@ -10,7 +10,8 @@ from screening.models import Appointment, DxaExam, Radiograph, Receipt, Referral
 from screening.referrals import AppointmentEvent
 from screening.services import outcomes, referral
 from screening.vocabulary import FilmState
-from tests.admin import act_url, booked, browser, do, list_of, masked, noon, page_of, text
+from tests.admin import act_url, booked, do, list_of, masked, noon, page_of
+from tests.browsing import browser, words
 from tests.factories import add_film, high_risk, in_arm, make_participant, make_world, randomized, referral_of
 from trial import audit, clock
 from trial.models import Allocation, Cohort, Participant
@@ -30,19 +31,19 @@ def test_the_coordinator_randomizes_by_an_act_and_sees_the_slip(
 ):
     world = one_by_one
     (person,) = high_risk(world)
-    asked = text(browser(world.coordinator).get(f"{act_url(person, 'randomize')}?row={person.pk}"))
+    asked = words(browser(world.coordinator).get(f"{act_url(person, 'randomize')}?row={person.pk}"))
     assert "There is no way back" in asked and f"Randomize {person}" in asked
     with django_capture_on_commit_callbacks(execute=True):
         slip = do(world.coordinator, "randomize", person)
     made = Allocation.objects.get(participant=person)
     assert slip.redirect_chain[-1][0] == page_of(person, "slip")
-    assert f"{person} is randomized" in text(slip)
-    assert f" {made.arm} " in text(slip) and str(made.randomized_on) in text(slip)
-    assert ("the offer ends on" in text(slip)) == (made.arm == "screening")
+    assert f"{person} is randomized" in words(slip)
+    assert f" {made.arm} " in words(slip) and str(made.randomized_on) in words(slip)
+    assert ("the offer ends on" in words(slip)) == (made.arm == "screening")
 
     again = do(world.coordinator, "randomize", person)
     assert again.redirect_chain[-1][0] == page_of(person, "slip")
-    assert "nothing new was drawn" in text(again)
+    assert "nothing new was drawn" in words(again)
     assert Allocation.objects.count() == 1
 
 
@@ -51,8 +52,8 @@ def test_several_are_randomized_from_the_list_and_each_is_answered(one_by_one):
     people = [*high_risk(world, 2), make_participant(world)]
     picked = {"action": "randomize", "_selected_action": [p.pk for p in people]}
     asked = browser(world.coordinator).post(list_of(Participant), picked)
-    assert "For 3:" in text(asked) and not Allocation.objects.exists()
-    told = text(do(world.coordinator, "randomize", *people))
+    assert "For 3:" in words(asked) and not Allocation.objects.exists()
+    told = words(do(world.coordinator, "randomize", *people))
     assert told.count("✓ done") == 2 and told.count("✗ not done") == 1
     assert "Not randomized: No usable radiograph" in told
     assert Allocation.objects.count() == 2
@@ -73,12 +74,12 @@ def test_a_cohort_is_frozen_and_randomized_as_a_whole(world):
     people = high_risk(world, 4)
     make_participant(world)
     alone = do(world.coordinator, "randomize", people[0])
-    assert alone.status_code == 422 and "freeze the cohort" in text(alone)
+    assert alone.status_code == 422 and "freeze the cohort" in words(alone)
     told = do(world.coordinator, "freeze-cohort", world.trial)
-    assert "A cohort of 4 is frozen" in text(told)
+    assert "A cohort of 4 is frozen" in words(told)
     frozen = Cohort.objects.get()
-    assert "4 participants are randomized" in text(do(world.coordinator, "randomize", frozen))
-    assert "nothing new was drawn" in text(do(world.coordinator, "randomize", frozen))
+    assert "4 participants are randomized" in words(do(world.coordinator, "randomize", frozen))
+    assert "nothing new was drawn" in words(do(world.coordinator, "randomize", frozen))
     arms = list(Allocation.objects.values_list("arm", flat=True))
     assert sorted(arms) == ["control"] * 2 + ["screening"] * 2
     assert Referral.objects.count() == 2
@@ -86,15 +87,15 @@ def test_a_cohort_is_frozen_and_randomized_as_a_whole(world):
 
 def test_an_empty_cohort_is_refused_with_words(world):
     told = do(world.coordinator, "freeze-cohort", world.trial)
-    assert told.status_code == 422 and "there is no cohort to freeze" in text(told)
+    assert told.status_code == 422 and "there is no cohort to freeze" in words(told)
 
 
 def test_eligibility_is_assessed_with_its_reasons(world):
     young = make_participant(world, birth_date="1990-01-01")
     add_film(world, young)
-    told = text(do(world.coordinator, "assess", young))
+    told = words(do(world.coordinator, "assess", young))
     assert "is not eligible" in told and "1990" not in told.split("is not eligible")[0]
-    assert "not eligible." in text(browser(world.monitor).get(page_of(young)))
+    assert "not eligible." in words(browser(world.monitor).get(page_of(young)))
 
 
 def test_a_control_participant_s_score_is_nowhere_for_the_coordinator(world):
@@ -104,19 +105,19 @@ def test_a_control_participant_s_score_is_nowhere_for_the_coordinator(world):
     add_film(world, low, mean="0.1")
     for_coordinator = browser(world.coordinator)
     for model in (Score, RiskAssessment):
-        shown = text(for_coordinator.get(list_of(model)))
+        shown = words(for_coordinator.get(list_of(model)))
         assert str(screening) in shown and str(control) not in shown and str(low) not in shown
-        everything = text(browser(world.randomization_statistician).get(list_of(model)))
+        everything = words(browser(world.randomization_statistician).get(list_of(model)))
         assert str(control) in everything
     hidden = Score.objects.get(radiograph__participant=control)
     for row in (hidden, control.risk):
         for page in ("change", "history"):
             assert for_coordinator.get(page_of(row, page)).status_code == 404
-    assert " high " in text(for_coordinator.get(page_of(screening)))
+    assert " high " in words(for_coordinator.get(page_of(screening)))
     for page in ("change", "history", "slip"):
-        shown = text(for_coordinator.get(page_of(control, page)))
+        shown = words(for_coordinator.get(page_of(control, page)))
         assert " high " not in shown and "0.9" not in shown
-    assert "0.9" not in text(for_coordinator.get(page_of(control.radiographs.get())))
+    assert "0.9" not in words(for_coordinator.get(page_of(control.radiographs.get())))
     assert for_coordinator.get(page_of(control.allocation)).status_code == 200
     for page in ("change", "history"):
         assert "films_positive" not in for_coordinator.get(page_of(control.allocation, page)).content.decode()
@@ -138,14 +139,14 @@ def test_a_withdrawal_stops_calls_and_appointments_and_keeps_the_record(world):
     person = booked(world)
     assert do(world.coordinator, "withdraw", person).status_code == 422  # why?
     told = do(world.coordinator, "withdraw", person, reason="No time for this.")
-    assert "nobody calls them" in text(told)
+    assert "nobody calls them" in words(told)
     assert Referral.objects.get(allocation__participant=person).state == "stopped"
     assert Appointment.objects.get().state == "cancelled"
-    shown = text(browser(world.coordinator).get(page_of(person)))
+    shown = words(browser(world.coordinator).get(page_of(person)))
     assert "withdrawn" in shown and "No time for this." in shown and "not to be called" in shown
     offered = [act.name for act, _ in browser(world.coordinator).get(page_of(person)).context["act_links"]]
     assert "withdraw" not in offered and "randomize" not in offered and "death" in offered
-    assert "This participant is withdrawn" in text(do(world.coordinator, "withdraw", person, reason="again"))
+    assert "This participant is withdrawn" in words(do(world.coordinator, "withdraw", person, reason="again"))
 
 
 def test_a_death_and_an_objection_stop_the_calls(world):
@@ -155,7 +156,7 @@ def test_a_death_and_an_objection_stop_the_calls(world):
     assert referral_of(first).state == "stopped"
     later = clock.today(world.site) + timedelta(days=2)
     refused = do(world.coordinator, "death", second, died_on=str(later))
-    assert refused.status_code == 422 and "lies in the future" in text(refused)
+    assert refused.status_code == 422 and "lies in the future" in words(refused)
     assert str(later) in refused.content.decode()
     assert do(world.coordinator, "death", second, died_on="last week").status_code == 422
     do(world.coordinator, "death", second, died_on=f"{later.year}-01")
@@ -170,11 +171,11 @@ def test_films_are_listed_with_state_and_reason_and_never_a_score(world):
         lateral.state, lateral.reason = FilmState.SET_ASIDE, "lateral"
         lateral.save()
     page = browser(world.radiology_it)
-    shown = text(page.get(list_of(Radiograph, "?step=set_aside")))
+    shown = words(page.get(list_of(Radiograph, "?step=set_aside")))
     assert str(lateral) in shown and str(film) not in shown
-    assert "a frontal one is needed" in text(page.get(page_of(lateral)))
-    assert "0.73" not in text(page.get(page_of(film)))
-    assert "state: scored → set aside" in text(page.get(page_of(lateral, "history")))
+    assert "a frontal one is needed" in words(page.get(page_of(lateral)))
+    assert "0.73" not in words(page.get(page_of(film)))
+    assert "state: scored → set aside" in words(page.get(page_of(lateral, "history")))
     for model in (Score, RiskAssessment, Participant, DxaExam):
         assert page.get(list_of(model)).status_code == 403
     assert page.get(list_of(Receipt)).status_code == 200
@@ -195,7 +196,7 @@ def test_an_exam_of_the_trial_looks_like_one_by_a_physician(world):
         page = browser(getattr(world, role))
         for name in ("change", "history"):
             one, two = (page.get(page_of(exam, name)) for exam in exams)
-            assert "total hip" in text(one) or name == "history"
+            assert "total hip" in words(one) or name == "history"
             assert masked(one, person, exams[0]) == masked(two, other, exams[1])
         assert page.get(list_of(DxaExam, "?appointment__isnull=0")).status_code == 400
         assert page.get(list_of(Appointment)).status_code == 403
@@ -211,5 +212,5 @@ def test_outcomes_are_not_the_coordinator_s_to_see(world):
     page = browser(world.coordinator)
     assert page.get(list_of(DxaExam)).status_code == 403
     assert page.get(page_of(exam)).status_code == 404
-    assert "-2.8" not in text(page.get(page_of(person)))
-    assert "-2.8" in text(browser(world.monitor).get(page_of(person)))
+    assert "-2.8" not in words(page.get(page_of(person)))
+    assert "-2.8" in words(browser(world.monitor).get(page_of(person)))

@@ -9,7 +9,8 @@ from django.urls import reverse
 from screening.models import Appointment, Radiograph, Referral
 from screening.referrals import AppointmentEvent
 from screening.services import referral
-from tests.admin import act_url, booked, browser, do, list_of, masked, page_of, text
+from tests.admin import act_url, booked, do, list_of, masked, page_of
+from tests.browsing import browser, words
 from tests.factories import PASSWORD, in_arm, make_participant, make_user, make_world, randomized, referral_of
 from trial import audit, clock
 from trial.models import (
@@ -41,7 +42,7 @@ def test_nobody_enters_the_admin_without_a_role_that_works_there(world):
     }
     refused = browser(world.caller).get(INDEX)
     assert refused.status_code == 403
-    assert "include this page" in text(refused)
+    assert "include this page" in words(refused)
 
 
 def test_a_superuser_without_a_role_gets_nothing_and_with_one_gets_its_share(world):
@@ -82,8 +83,8 @@ def test_another_trial_is_not_there(world):
     page = browser(world.coordinator)
     for address in (page_of(elsewhere), page_of(elsewhere, "history"), page_of(elsewhere, "identity")):
         assert page.get(address).status_code == 404
-    assert str(elsewhere) not in text(page.get(list_of(Participant)))
-    assert "OTHER" not in text(page.get(list_of(Participant)))
+    assert str(elsewhere) not in words(page.get(list_of(Participant)))
+    assert "OTHER" not in words(page.get(list_of(Participant)))
     assert page.get(f"{act_url(Participant, 'withdraw')}?row={elsewhere.pk}").status_code == 404
     assert do(world.coordinator, "withdraw", elsewhere, reason="wants to").status_code == 404
 
@@ -115,11 +116,11 @@ def test_to_a_blinded_role_the_arms_look_alike_on_every_page_and_in_the_history(
         assert one.status_code == 200
         assert masked(one, *pair) == masked(other, *pair), name
     for model in (Consent, ProtocolDeviation):
-        assert str(pair[0]) not in text(page.get(list_of(model)))
+        assert str(pair[0]) not in words(page.get(list_of(model)))
     for row in (pair[0].allocation, Consent.objects.get(kind="consent"), referral_of(pair[0])):
         assert page.get(page_of(row)).status_code == 404
         assert page.get(page_of(row, "history")).status_code == 404
-    shown = text(page.get(list_of(Participant)))
+    shown = words(page.get(list_of(Participant)))
     assert "Randomized on" in shown
     assert " Arm " not in shown and " control " not in shown
 
@@ -127,11 +128,11 @@ def test_to_a_blinded_role_the_arms_look_alike_on_every_page_and_in_the_history(
 def test_the_coordinator_sees_on_the_same_pages_what_the_blinded_don_t(world):
     screening, control = an_unequal_pair(world)
     page = browser(world.coordinator)
-    assert " screening " in text(page.get(page_of(screening)))
-    assert " control " in text(page.get(page_of(control)))
-    assert "do not call: no → yes" in text(page.get(page_of(screening, "history")))
-    assert str(screening) in text(page.get(list_of(Consent)))
-    assert str(screening) in text(page.get(list_of(ProtocolDeviation)))
+    assert " screening " in words(page.get(page_of(screening)))
+    assert " control " in words(page.get(page_of(control)))
+    assert "do not call: no → yes" in words(page.get(page_of(screening, "history")))
+    assert str(screening) in words(page.get(list_of(Consent)))
+    assert str(screening) in words(page.get(list_of(ProtocolDeviation)))
 
 
 ORACLES = (
@@ -199,7 +200,7 @@ def test_the_study_number_finds_a_participant_and_the_hospital_number_by_post_al
     find = reverse("admin:trial_participant_find")
     assert page.post(find, {"number": " A-7781", "issuer": "TEST"}).url == page_of(person)
     nobody = page.post(find, {"number": "A-778", "issuer": "TEST"}, follow=True)
-    assert "Nobody in your trials has this number" in text(nobody)
+    assert "Nobody in your trials has this number" in words(nobody)
     assert (
         browser(world.randomization_statistician)
         .post(find, {"number": "A-7781", "issuer": "TEST"})
@@ -211,20 +212,20 @@ def test_the_study_number_finds_a_participant_and_the_hospital_number_by_post_al
 def test_who_a_participant_is_is_shown_to_named_roles_and_each_look_is_logged(world, caplog):
     person = make_participant(world, name="Quill Marigold", phone="0912-345-678")
     with caplog.at_level(logging.INFO, logger="screentrial.access"):
-        shown = text(browser(world.monitor).get(page_of(person, "identity")))
+        shown = words(browser(world.monitor).get(page_of(person, "identity")))
     assert "Quill Marigold" in shown and "0912-345-678" in shown
     assert f"identity of {person} seen by user {world.monitor.pk}" in caplog.text
     assert browser(world.randomization_statistician).get(page_of(person, "identity")).status_code == 404
-    assert "Quill" not in text(browser(world.coordinator).get(page_of(person)))
+    assert "Quill" not in words(browser(world.coordinator).get(page_of(person)))
 
 
 def test_a_deviation_is_recorded_by_an_act_and_lands_in_the_audit_trail(world):
     person = make_participant(world)
     typed = {"category": "eligibility", "severity": "major", "description": "A film of 2021 was counted."}
     told = do(world.data_manager, "deviation", person, **typed)
-    assert f"A protocol deviation is recorded for {person}" in text(told)
+    assert f"A protocol deviation is recorded for {person}" in words(told)
     row = ProtocolDeviation.objects.get()
-    history = text(browser(world.monitor).get(page_of(row, "history")))
+    history = words(browser(world.monitor).get(page_of(row, "history")))
     for said in (
         world.data_manager.first_name,
         "admin",
@@ -251,7 +252,7 @@ def test_a_correction_needs_a_reason_and_the_history_tells_old_and_new(world):
     assert do(world.coordinator, "correct", person, reason="typing error").status_code == 422
     assert do(world.data_manager, "correct", person, sex="male", reason="typing error").status_code == 404
     do(world.coordinator, "correct", person, sex="male", birth_date="1951", reason="typing error")
-    history = text(browser(world.monitor).get(page_of(person, "history")))
+    history = words(browser(world.monitor).get(page_of(person, "history")))
     assert "sex: Female → Male" in history and "birth date: 1950-06-15 → 1951" in history
     assert "typing error" in history and world.coordinator.first_name in history
 
@@ -266,8 +267,8 @@ def test_a_person_is_registered_by_the_coordinator(world):
     }
     told = do(world.coordinator, "register", model=Participant, **typed)
     person = Participant.objects.get()
-    assert f"{person} is registered" in text(told)
-    assert "1949-02" in text(browser(world.coordinator).get(page_of(person)))
+    assert f"{person} is registered" in words(told)
+    assert "1949-02" in words(browser(world.coordinator).get(page_of(person)))
     assert (
         do(world.coordinator, "register", model=Participant, **typed | {"birth_date": "1949-13"}).status_code
         == 422
@@ -281,21 +282,21 @@ def test_an_act_asks_before_it_is_done_and_a_get_never_does_it(world):
     asked = browser(world.coordinator).get(
         f"{act_url(person, 'withdraw')}?row={person.pk}&confirmed=yes&reason=x"
     )
-    assert "Calls, appointments and scoring stop at once" in text(asked)
+    assert "Calls, appointments and scoring stop at once" in words(asked)
     listed = {"action": "withdraw", "_selected_action": [person.pk]}
     asked = browser(world.coordinator).post(list_of(Participant), listed)
-    assert f"Withdraw {person}" in text(asked)
+    assert f"Withdraw {person}" in words(asked)
     assert Participant.objects.get().state == "registered"
 
 
 def test_a_protocol_version_is_approved_by_a_second_person_and_shows_who_gave_each_value(world):
     new = template("opscan").amended({"minimum_age": 45}, note="As the ethics board asked.")
     version = trials.draft_protocol(world.trial, protocol=new, by=world.investigator)
-    shown = text(browser(world.investigator).get(page_of(version)))
+    shown = words(browser(world.investigator).get(page_of(version)))
     assert "minimum age 45 ours As the ethics board asked." in shown
     assert "referral window days 180 paper" in shown
     told = do(world.investigator, "approve", version)
-    assert "A second person must approve it" in text(told)
+    assert "A second person must approve it" in words(told)
     assert do(world.coordinator, "approve", version).status_code == 404
     do(world.randomization_statistician, "approve", version)
     do(world.investigator, "activate", version)
@@ -310,7 +311,7 @@ def test_the_investigator_pauses_and_resumes_the_trial(world):
     do(world.investigator, "pause", world.trial)
     assert Trial.objects.get().state == "paused"
     told = do(world.investigator, "lock", world.trial)
-    assert "This trial is paused" in text(told) and Trial.objects.get().state == "paused"
+    assert "This trial is paused" in words(told) and Trial.objects.get().state == "paused"
     links = [
         act.name for act, _ in browser(world.investigator).get(page_of(world.trial)).context["act_links"]
     ]
@@ -320,12 +321,12 @@ def test_the_investigator_pauses_and_resumes_the_trial(world):
 def test_a_frozen_cohort_shows_its_people_and_nobody_s_risk(world):
     randomized(world)
     row = Cohort.objects.get()
-    shown = text(browser(world.coordinator).get(page_of(row)))
+    shown = words(browser(world.coordinator).get(page_of(row)))
     assert row.manifest[0]["study_number"] in shown
     assert "films_positive" not in shown and "high" not in shown
     history = browser(world.inspector).get(page_of(row, "history")).content.decode()
     assert "films_positive" not in history
-    hidden = text(browser(world.radiology_it).get(page_of(row)))
+    hidden = words(browser(world.radiology_it).get(page_of(row)))
     assert row.manifest[0]["study_number"] not in hidden
 
 
@@ -336,7 +337,7 @@ def test_the_system_administrator_keeps_accounts_and_sees_no_clinical_fact(world
         assert browser(admin).get(list_of(model)).status_code == 403
     assert browser(admin).get(page_of(person)).status_code == 404
     typed = {"username": "mei", "name": "Mei Lin", "password": PASSWORD, "again": PASSWORD}
-    assert "no role at first" in text(browser(admin).get(act_url(User, "create")))
+    assert "no role at first" in words(browser(admin).get(act_url(User, "create")))
     do(admin, "create", model=User, **typed)
     assert do(admin, "create", model=User, **typed).status_code == 422
     assert do(admin, "create", model=User, **typed | {"username": "ann", "again": "other"}).status_code == 422
@@ -356,24 +357,24 @@ def test_roles_are_given_and_ended_and_one_that_ends_blindness_is_refused(world)
     assert do(admin, "give", mei, role="caller").status_code == 422  # of which trial?
     do(admin, "give", mei, role="outcome_recorder", trial=world.trial.pk)
     told = do(admin, "give", mei, role="caller", trial=world.trial.pk)
-    assert told.status_code == 422 and "can't be outcome recorder and caller" in text(told).replace(
+    assert told.status_code == 422 and "can't be outcome recorder and caller" in words(told).replace(
         "&#x27;", "'"
     )
     held = mei.memberships.get()
     do(admin, "end", held)
     assert not Membership.objects.active(mei).exists()
-    assert "ended on" in text(do(admin, "end", held))
-    assert "until: — →" in text(browser(admin).get(page_of(held, "history")))
+    assert "ended on" in words(do(admin, "end", held))
+    assert "until: — →" in words(browser(admin).get(page_of(held, "history")))
 
 
 def test_a_closed_account_can_t_sign_in_and_nobody_closes_their_own(world, client):
     admin = world.system_administrator
     do(admin, "close", world.caller)
     typed = {"username": world.caller.username, "password": PASSWORD}
-    assert "password" in text(client.post("/accounts/login/", typed)).lower()
+    assert "password" in words(client.post("/accounts/login/", typed)).lower()
     assert client.get("/").status_code == 302 and "_auth_user_id" not in client.session
     assert not Membership.objects.active(world.caller).exists()
-    assert "your own account" in text(do(admin, "close", admin))
+    assert "your own account" in words(do(admin, "close", admin))
     do(admin, "reopen", world.caller)
     do(admin, "password", world.caller, password="another long secret 9", again="another long secret 9")
     assert not Membership.objects.active(world.caller).exists()
