@@ -1,6 +1,7 @@
 """Celery tasks: each wakes a service; the film's row, not the broker, is the queue."""
 
 import logging
+import time
 from uuid import UUID
 
 from celery import shared_task
@@ -11,6 +12,10 @@ from screening.services import scoring
 from trial import audit
 
 logger = logging.getLogger(__name__)
+
+# After a failure nobody waits for the broker again for this many seconds: a folder of films would wait for each.
+PAUSE = 10.0
+_asked_again_at = 0.0
 
 
 @shared_task(acks_late=True, time_limit=120)
@@ -32,9 +37,13 @@ def enqueue(film: UUID) -> None:
     """Enqueue a received film once its row is durable; a broker that is away is left to the sweep."""
 
     def send() -> None:
+        global _asked_again_at
+        if time.monotonic() < _asked_again_at:
+            return
         try:
             score_film.delay(film=str(film))
         except (OperationalError, OSError):
-            logger.warning("broker away: the sweep will enqueue film %s", film)
+            _asked_again_at = time.monotonic() + PAUSE
+            logger.warning("broker away: the sweep will enqueue film %s and those after it", film)
 
     transaction.on_commit(send)

@@ -15,7 +15,7 @@ from config.embedded.lease import hold, holds_any, try_take, wait_for_end
 from config.embedded.server import Server
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60.0  # seconds until a server must answer
+PATIENCE = 60.0  # seconds until a server must answer, unless its caller has less
 POLL = 0.05  # seconds
 RETRY = 2.0  # seconds between a keeper's end and the start of the next
 LOG_LIMIT = 5 * 2**20  # bytes; a longer log starts anew with the next keeper
@@ -34,12 +34,12 @@ def _let_go_after_fork() -> None:
 os.register_at_fork(after_in_child=_let_go_after_fork)
 
 
-def ensure(server: Server) -> None:
+def ensure(server: Server, patience: float | None = None) -> None:
     """Keep `server` wanted for the rest of this process, and return once it answers."""
     open_var(server.var)
     hold(server.lease)
     keeper = None
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + (patience or PATIENCE)
     while not server.answers():
         gave_up = keeper is not None and (keeper.poll() or 0) > 0
         if gave_up or time.monotonic() > deadline:

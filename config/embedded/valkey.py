@@ -42,12 +42,12 @@ class Valkey(Server):
             return False
 
 
-def ensure_valkey(var: Path) -> str:
+def ensure_valkey(var: Path, patience: float | None = None) -> str:
     """Return the broker URL (redis+socket://...) of the running Valkey of `var`.
 
     For redis-py write the scheme `unix` in its place. The server runs until every process that asked for
-    it has ended. Raises EmbeddedError.
+    it has ended. Raises EmbeddedError, when it doesn't answer after `patience` seconds too.
     """
     server = Valkey(var)
-    ensure(server)
+    ensure(server, patience)
     return f"redis+socket://{quote(str(server.socket))}"

@@ -10,7 +10,14 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from screening.dicom import read_pixels
-from screening.inference import DEMONSTRATION_MODEL, NotScored, RiskModel, ScoreResult, load_model
+from screening.inference import (
+    DEMONSTRATION_MODEL,
+    ModelRefused,
+    NotScored,
+    RiskModel,
+    ScoreResult,
+    load_model,
+)
 from screening.models import ModelVersion, Radiograph, Score
 from screening.risk import is_positive
 from screening.vocabulary import FilmState
@@ -30,7 +37,9 @@ def register_model(*, by: Any = None) -> ModelVersion:
     manifest = load_model(DEMONSTRATION_MODEL).manifest
     known = ModelVersion.objects.filter(name=manifest.name, version=manifest.version).first()
     if known and known.sha256 != manifest.sha256:
-        raise Refused(f"Model {known} is registered with another checksum. Restore its weights or give a new version.")
+        raise Refused(
+            f"Model {known} is registered with another checksum. Restore its weights or give a new version."
+        )
     if known:
         return known
     with audit.context(by=by, why=f"Model {manifest.name} {manifest.version} is registered"):
@@ -61,10 +70,17 @@ def score_film(film_id: UUID) -> bool:
     film = Radiograph.objects.select_related("trial").filter(pk=film_id, state=FilmState.ELIGIBLE).first()
     if film is None:
         return False
-    # Counted before the work: a film that kills its worker must not be tried for ever.
-    _count_attempt(film)
     try:
         version, model = pinned_model(film.trial)
+    except (Refused, ModelRefused) as error:
+        logger.error(
+            "no film of trial %s is scored: %s", film.trial, error
+        )  # the films wait; none is at fault
+        return False
+    # Counted before the work: a film that kills its worker must not be tried for ever.
+    if not _count_attempt(film):
+        return False
+    try:
         with film.file.open("rb") as file:
             result = model.score(read_pixels(file.read()))
     except (NotScored, ValueError, OSError) as error:
@@ -72,9 +88,11 @@ def score_film(film_id: UUID) -> bool:
     return _write_score(film, version, result)
 
 
-def _count_attempt(film: Radiograph) -> None:
+def _count_attempt(film: Radiograph) -> bool:
+    """Count one more attempt; return False when none is left, and the sweep will say that the film failed."""
     with audit.context(by=None, why="Scoring is tried"):
-        Radiograph.objects.filter(pk=film.pk).update(attempts=F("attempts") + 1)
+        left = Radiograph.objects.filter(pk=film.pk, state=FilmState.ELIGIBLE, attempts__lt=MAX_ATTEMPTS)
+        return left.update(attempts=F("attempts") + 1) == 1
 
 
 def _note_failure(film: Radiograph, error: Exception) -> bool:
