@@ -126,7 +126,7 @@ def make_report(rows: list[SubjectRow], intake: Intake) -> Report:
         *(cascade_table(bars, title=bars[0].label) for bars in cascades.values()),
     ]
     return Report(
-        rows, counted, found, groups, cascades, {name: t for name, t in zip(_TABLES, tables, strict=True)}
+        rows, counted, found, groups, cascades, dict(zip(_TABLES, tables, strict=True))
     )
 
 

@@ -11,8 +11,8 @@ from analysis import services
 from analysis.consort_svg import to_svg
 from analysis.downloads import CSV, DATASET, DOWNLOADS, Download
 from analysis.figures import cascade, forest_of_effects, forest_of_subgroups
-from analysis.forms import FreezeForm
 from analysis.formats import events_of, interval, p_equation, percentage_points
+from analysis.forms import FreezeForm
 from analysis.masking import pooled
 from analysis.models import Freeze
 from trial.models import Trial, User

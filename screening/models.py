@@ -26,6 +26,7 @@ from trial.models import (
 )
 from trial.roles import Permission
 
+
 def once_a_trial(field: str) -> models.UniqueConstraint:
     """Let no two counting films of a trial share `field`."""
     return models.UniqueConstraint(

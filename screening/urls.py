@@ -6,6 +6,7 @@ from screening.views import calls, films, outcomes, worklist
 
 urlpatterns = [
     path("calls/", worklist.worklist, name="worklist"),
+    path("calls/close/", calls.close_over, name="calls-close"),
     path("calls/<uuid:pk>/", calls.call_sheet, name="call-sheet"),
     path("calls/<uuid:pk>/attempt/", calls.record_attempt, name="call-attempt"),
     path("calls/<uuid:pk>/consent/", calls.record_consent, name="call-consent"),

@@ -49,10 +49,13 @@ INTAKE_SENTENCES = {
     IntakeReason.SAME_IMAGE: "This image was received before in another file; nothing changed.",
     IntakeReason.SAME_PIXELS: "The same picture of this person was received under another UID; it counts once.",
     IntakeReason.UID_REUSED: "Another picture came earlier under this SOP Instance UID; a person must look.",
-    IntakeReason.PIXELS_OF_TWO_PEOPLE: "The same picture came for two people; both films are held for a person to look.",
-    IntakeReason.IDENTITY_MISMATCH: "Sex or birth date differ from what is registered for this number; a person must look.",
+    IntakeReason.PIXELS_OF_TWO_PEOPLE: "The same picture came for two people; "
+    "both films are held for a person to look.",
+    IntakeReason.IDENTITY_MISMATCH: "Sex or birth date differ from what is registered for this number; "
+    "a person must look.",
     IntakeReason.UNKNOWN_PERSON: "Nobody is registered under this number, and this trial registers people first.",
-    IntakeReason.ISSUER_NOT_STATED: "This number is registered at another site, and the film does not say who issued it; "
+    IntakeReason.ISSUER_NOT_STATED: "This number is registered at another site, "
+    "and the film does not say who issued it; "
     "a person must look.",
     IntakeReason.WITHDRAWN: "This participant withdrew; the film is kept out and not scored.",
     IntakeReason.IDENTITY_ERASED: "This person's identity was erased; the film is kept out and not scored.",

@@ -18,18 +18,20 @@ class Section(StrEnum):
     ENDING = "ending"
     NEW = "new"
     LATER = "later"
+    OVER = "over"
     DONE = "done"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """What the worklist asks of an offer, beyond the rules of calling."""
+    """What the worklist asks of an offer, beyond the rules of calling; `came` when an appointment was kept."""
 
     offer: Offer
     last_attempt_at: datetime | None = None
     last_outcome: ContactOutcome | None = None
     next_call_at: datetime | None = None
     appointment_at: datetime | None = None
+    came: bool = False
 
 
 def section_of(standing: Standing, contact: Contact, *, at: datetime) -> Section | None:
@@ -38,15 +40,26 @@ def section_of(standing: Standing, contact: Contact, *, at: datetime) -> Section
     today = at.astimezone(zone).date()
     called = standing.last_attempt_at
     done = Section.DONE if called and called.astimezone(zone).date() == today else None
-    if offer.state not in TO_BE_CALLED or offer.withdrawn or offer.died or offer.do_not_call:
+    days_left = (offer.window_ends_on - today).days
+    if _needs_nobody(standing):
         return done
+    if days_left < 0 and not standing.appointment_at:
+        return Section.OVER
     if _due(standing, contact, at):
         return Section.NOW
     if done or standing.appointment_at:
         return done or Section.LATER
-    if (offer.window_ends_on - today).days <= ENDING_WITHIN:
+    if days_left <= ENDING_WITHIN:
         return Section.ENDING
     return Section.LATER if offer.attempts else Section.NEW
+
+
+def _needs_nobody(standing: Standing) -> bool:
+    """Say whether callers have nothing more to do: it ended, it was stopped, or the person came to the scan."""
+    offer = standing.offer
+    stopped = offer.withdrawn or offer.died or offer.do_not_call
+    waits_for_result = standing.came and not standing.appointment_at
+    return stopped or waits_for_result or offer.state not in TO_BE_CALLED
 
 
 def _due(standing: Standing, contact: Contact, at: datetime) -> bool:

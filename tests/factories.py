@@ -46,19 +46,29 @@ class World:
 
 def make_user(username: str) -> User:
     """Make an account that signs in with PASSWORD."""
-    return trials.create_account(username, password=PASSWORD, name=username.replace("-", " ").title(), by=None)
+    return trials.create_account(
+        username, password=PASSWORD, name=username.replace("-", " ").title(), by=None
+    )
 
 
 def pinned(protocol: Protocol, model: ModelVersion, threshold: str = "0.5") -> Protocol:
     """Return the protocol fixed to a model."""
     score = replace(
-        protocol.score, name=model.name, version=model.version, weights_sha256=model.sha256, threshold=Decimal(threshold)
+        protocol.score,
+        name=model.name,
+        version=model.version,
+        weights_sha256=model.sha256,
+        threshold=Decimal(threshold),
     )
     return replace(protocol, score=score)
 
 
 def make_world(
-    code: str = "DEMO", *, kind: str = TrialKind.DEMONSTRATION, protocol: Protocol | None = None, active: bool = True
+    code: str = "DEMO",
+    *,
+    kind: str = TrialKind.DEMONSTRATION,
+    protocol: Protocol | None = None,
+    active: bool = True,
 ) -> World:
     """Make a trial from the OPSCAN template, on a calendar that stands thirty days after its index date."""
     protocol = protocol or template("opscan")
@@ -68,7 +78,9 @@ def make_world(
     cast = {}
     for role in Role:
         cast[role] = make_user(f"{code.lower()}-{role.value}")
-        trials.give_role(cast[role], role=role, trial=None if role is Role.SYSTEM_ADMINISTRATOR else trial, by=None)
+        trials.give_role(
+            cast[role], role=role, trial=None if role is Role.SYSTEM_ADMINISTRATOR else trial, by=None
+        )
     world = World(trial, site, scoring.register_model(), cast, make_user(f"{code.lower()}-stranger"))
     if active:
         activate(world, protocol)
@@ -84,7 +96,13 @@ def activate(world: World, protocol: Protocol) -> None:
 
 
 def make_participant(
-    world: World, *, sex: str = "female", birth_date: str = "1950-06-15", name: str = "", phone: str = "", number: str = ""
+    world: World,
+    *,
+    sex: str = "female",
+    birth_date: str = "1950-06-15",
+    name: str = "",
+    phone: str = "",
+    number: str = "",
 ) -> Participant:
     """Register somebody new."""
     new = people.NewPerson(
@@ -98,7 +116,9 @@ def make_participant(
     return people.register(world.site, new=new, by=world.coordinator)
 
 
-def add_film(world: World, participant: Participant, *, mean: str = "0.9", on: date = date(2022, 5, 4)) -> Radiograph:
+def add_film(
+    world: World, participant: Participant, *, mean: str = "0.9", on: date = date(2022, 5, 4)
+) -> Radiograph:
     """Put a scored film on record without a file (for the film's own path see test_intake)."""
     mark = f"film {next(_numbers)}"
     digest = hashlib.sha256(mark.encode())

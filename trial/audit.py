@@ -44,7 +44,10 @@ def context(*, by: User | None, why: str, how: str | None = None) -> Iterator[No
 
 def _current() -> tuple[str, str]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT COALESCE(current_setting(%s, true), ''), COALESCE(current_setting(%s, true), '')", SETTINGS)
+        cursor.execute(
+            "SELECT COALESCE(current_setting(%s, true), ''), COALESCE(current_setting(%s, true), '')",
+            SETTINGS,
+        )
         return cursor.fetchone()
 
 

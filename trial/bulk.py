@@ -1,4 +1,4 @@
-"""Writing many rows at once, by COPY or one UPDATE: triggers, constraints and the audit context hold as for any insert."""
+"""Writing many rows at once, by COPY or one UPDATE: triggers, constraints and audit context hold as ever."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,8 +15,8 @@ def insert(rows: Sequence[models.Model]) -> None:
     """
     if not rows:
         return
-    fields = [f for f in rows[0]._meta.concrete_fields if not _left_out(f, rows[0])]
-    columns = sql.SQL(", ").join(sql.Identifier(f.column) for f in fields)
+    fields: list[Any] = [f for f in rows[0]._meta.concrete_fields if not _left_out(f, rows[0])]
+    columns = sql.SQL(", ").join([sql.Identifier(f.column) for f in fields])
     copy = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(rows[0]._meta.db_table), columns)
     # Psycopg's own errors become Django's, as they do for any other statement.
     with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(copy) as out:
@@ -31,10 +31,12 @@ def update(rows: Sequence[models.Model], names: Sequence[str]) -> None:
     if not rows or not names:
         return
     meta = rows[0]._meta
-    fields = [meta.pk, *(meta.get_field(name) for name in names)]
+    fields: list[Any] = [meta.pk, *(meta.get_field(name) for name in names)]
     columns = [sql.Identifier(f.column) for f in fields]
     values = [sql.SQL("%s::{}[]").format(sql.SQL(f.db_type(connection))) for f in fields]
-    statement = sql.SQL("UPDATE {table} SET {sets} FROM unnest({values}) AS new ({columns}) WHERE {pk} = new.{key}")
+    statement = sql.SQL(
+        "UPDATE {table} SET {sets} FROM unnest({values}) AS new ({columns}) WHERE {pk} = new.{key}"
+    )
     table, key = sql.Identifier(meta.db_table), columns[0]
     text = statement.format(
         table=table,

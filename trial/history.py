@@ -57,7 +57,8 @@ def in_words(field: Field, value: Any) -> str:
         return f"{value:%Y-%m-%d %H:%M:%S} UTC"
     if isinstance(value, date):
         return value.isoformat()
-    return str(dict(field.flatchoices).get(value, value))
+    # A list, such as the ten probabilities of a score, has no choices and can't be looked up.
+    return str(dict(field.flatchoices).get(value, value)) if field.flatchoices else str(value)
 
 
 def _line(old: Any, new: Any, columns: Sequence[Field], who: dict[str, str]) -> Line:

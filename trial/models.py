@@ -38,7 +38,9 @@ def tracked(**options: Any) -> Callable[[type[models.Model]], type[models.Model]
 
     The trackers are made anew for each model: as settings they are copied, and a copied operation equals none.
     """
-    return pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent(), **options)
+    return pghistory.track(
+        pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent(), **options
+    )
 
 
 class ScopedQuerySet(models.QuerySet):
@@ -49,7 +51,8 @@ class ScopedQuerySet(models.QuerySet):
         model = cast(Any, self.model)
         seen = Q(pk__in=[])
         for grant in Membership.objects.granting(user, permission or model.SEE):
-            scope = Q(**{model.TRIAL_PATH: grant.trial_id}) if grant.trial_id else Q()
+            # A role of the installation reaches every trial; an empty Q would be dropped from the sum.
+            scope = Q(**{model.TRIAL_PATH: grant.trial_id}) if grant.trial_id else ~Q(pk__in=[])
             if grant.site_id and model.SITE_PATH:
                 scope &= Q(**{model.SITE_PATH: grant.site_id})
             seen |= scope

@@ -137,7 +137,9 @@ class Staff:
         if any(p.state in (State.WITHDRAWN, State.DIED) for p in people):
             return
         for participant in _first(people, Arm.SCREENING):
-            referral.withdraw(participant, reason="Does not want to take part any longer.", by=self.coordinator)
+            referral.withdraw(
+                participant, reason="Does not want to take part any longer.", by=self.coordinator
+            )
         for participant in _first(people, Arm.CONTROL):
             referral.record_death(participant, died_on=PartialDate.of(self.now.date()), by=self.coordinator)
 

@@ -59,7 +59,9 @@ def _events(participant: Participant) -> Iterable[PriorEvent]:
         if kind := EXCLUDING_DIAGNOSES.get(DiagnosisCode(diagnosis.code)):
             yield PriorEvent(kind, parse(diagnosis.diagnosed_on))
     for treatment in participant.treatments.all():
-        yield PriorEvent(Exclusion.ANTI_OSTEOPOROTIC_DRUG, parse(treatment.started_on), drug=treatment.drug_class)
+        yield PriorEvent(
+            Exclusion.ANTI_OSTEOPOROTIC_DRUG, parse(treatment.started_on), drug=treatment.drug_class
+        )
 
 
 def assess(participant: Participant, *, by: User | None) -> Eligibility:
@@ -73,7 +75,9 @@ def unscored(trial: Trial) -> int:
     return Radiograph.objects.filter(trial=trial, state__in=[FilmState.RECEIVED, FilmState.ELIGIBLE]).count()
 
 
-def freeze_risks(trial: Trial, *, people: Sequence[Participant], by: User | None) -> dict[UUID, RiskAssessment]:
+def freeze_risks(
+    trial: Trial, *, people: Sequence[Participant], by: User | None
+) -> dict[UUID, RiskAssessment]:
     """Sum up films by the patient rule and freeze each answer with the films that counted; the first one stands."""
     version = trial.protocol_version
     known = {r.participant_id: r for r in RiskAssessment.objects.filter(participant__in=people)}
@@ -101,7 +105,9 @@ def _scores(protocol: Protocol, people: Sequence[Participant]) -> dict[UUID, lis
     return counted
 
 
-def _risk(version: ProtocolVersion, trial: Trial, participant_id: UUID, scores: Sequence[Score]) -> RiskAssessment:
+def _risk(
+    version: ProtocolVersion, trial: Trial, participant_id: UUID, scores: Sequence[Score]
+) -> RiskAssessment:
     positive = sum(score.positive for score in scores)
     return RiskAssessment(
         participant_id=participant_id,
@@ -118,7 +124,9 @@ def _risk(version: ProtocolVersion, trial: Trial, participant_id: UUID, scores: 
 def record_risks(trial: Trial, *, films: Mapping[UUID, tuple[int, int]], by: User | None) -> None:
     """Write what a recorded trial says of each participant's films, (counted, positive); its films are elsewhere."""
     if trial.kind != TrialKind.RECORDED:
-        raise Refused("Only a recorded trial brings its film counts along. Send the films, then freeze the cohort.")
+        raise Refused(
+            "Only a recorded trial brings its film counts along. Send the films, then freeze the cohort."
+        )
     version = trial.protocol_version
     rule = version.protocol.high_risk
     stamped = conduct.stamp(trial, None)
@@ -199,4 +207,3 @@ def randomize(participant: Participant, *, by: User, occurred_at: datetime | Non
 def open_referrals(made: Sequence[Allocation], *, by: User | None) -> None:
     """Open a referral for each allocation to the screening arm that has none yet."""
     referral.open_all([a for a in made if a.arm == Arm.SCREENING], by=by)
-

@@ -50,7 +50,11 @@ def record_dxa(
     check_date(participant, exam_date, "DXA")
     unusual = check_measurements(measurements)
     with audit.context(by=by, why="A DXA exam is recorded"):
-        participant = Participant.objects.select_for_update(of=("self",)).select_related("site", "trial").get(pk=participant.pk)
+        participant = (
+            Participant.objects.select_for_update(of=("self",))
+            .select_related("site", "trial")
+            .get(pk=participant.pk)
+        )
         if DxaExam.objects.filter(participant=participant, exam_date=str(exam_date)).exists():
             unusual.append(f"A DXA of {exam_date} is on record already. Confirm a second scan of that day.")
         _ask(unusual, confirmed)
@@ -92,7 +96,9 @@ def change_dxa(
     with audit.context(by=by, why=why):
         exam = DxaExam.objects.select_for_update().get(pk=exam.pk)
         if seen and seen != fingerprint(exam):
-            raise Refused("Somebody changed this exam while you typed. Compare with what stands now; save again.")
+            raise Refused(
+                "Somebody changed this exam while you typed. Compare with what stands now; save again."
+            )
         for name, value in values.items():
             setattr(exam, name, value)
         _rewrite_measurements(exam, measurements)
@@ -199,7 +205,12 @@ def _close_referral(exam: DxaExam, by: User | None) -> None:
 
 
 def record_diagnosis(
-    participant: Participant, *, code: DiagnosisCode, diagnosed_on: PartialDate, by: User | None, source: str = "screen"
+    participant: Participant,
+    *,
+    code: DiagnosisCode,
+    diagnosed_on: PartialDate,
+    by: User | None,
+    source: str = "screen",
 ) -> Diagnosis:
     """Record a diagnosis; the same one of the same day is recorded once."""
     check_date(participant, diagnosed_on, "diagnosis")
@@ -213,7 +224,12 @@ def record_diagnosis(
 
 
 def record_treatment(
-    participant: Participant, *, drug_class: DrugClass, started_on: PartialDate, by: User | None, source: str = "screen"
+    participant: Participant,
+    *,
+    drug_class: DrugClass,
+    started_on: PartialDate,
+    by: User | None,
+    source: str = "screen",
 ) -> Treatment:
     """Record a drug begun; it needs no DXA, and several at once are several records."""
     check_date(participant, started_on, "treatment")

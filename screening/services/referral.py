@@ -1,7 +1,10 @@
 """The offer of a scan: opened for the screening arm, called, booked, kept or missed, ended."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
+
+from django.db.models import Q, QuerySet
 
 from screening.models import Appointment, ContactAttempt, Referral
 from screening.referrals import (
@@ -20,8 +23,9 @@ from screening.referrals import (
     next_referral_state,
     window_end,
 )
+from screening.vocabulary import FilmState, IntakeReason
 from trial import audit, bulk, clock
-from trial.models import Allocation, Participant, User
+from trial.models import Allocation, Participant, Site, User
 from trial.partial_dates import PartialDate
 from trial.services import conduct
 from trial.services.trials import Refused
@@ -128,7 +132,9 @@ def settle(referral: Referral, *, event: ReferralEvent, by: User) -> Referral:
         return move(referral, event=event, by=by)
 
 
-def book(referral: Referral, *, scheduled_at: datetime, by: User, occurred_at: datetime | None = None) -> Appointment:
+def book(
+    referral: Referral, *, scheduled_at: datetime, by: User, occurred_at: datetime | None = None
+) -> Appointment:
     """Book the scan of somebody who accepted and consented, inside the window."""
     with audit.context(by=by, why="An appointment is booked"):
         referral = _locked(referral)
@@ -163,28 +169,39 @@ def end_appointment(
     with audit.context(by=by, why=f"Appointment: {event.value}"):
         appointment = Appointment.objects.select_for_update().get(pk=appointment.pk)
         referral = _locked(appointment.referral)
-        if event == AppointmentEvent.ATTEND and appointment.scheduled_at > clock.now(referral.participant.trial):
+        if event == AppointmentEvent.ATTEND and appointment.scheduled_at > clock.now(
+            referral.participant.trial
+        ):
             raise Refused(f"This appointment is on {appointment.scheduled_at:%Y-%m-%d %H:%M} UTC: not yet.")
         appointment.state = next_appointment_state(AppointmentState(appointment.state), event)
         appointment.reason = reason
         appointment.save(update_fields=["state", "reason"])
-        if event in (AppointmentEvent.MISS, AppointmentEvent.CANCEL) and referral.state == ReferralState.ACCEPTED:
+        if (
+            event in (AppointmentEvent.MISS, AppointmentEvent.CANCEL)
+            and referral.state == ReferralState.ACCEPTED
+        ):
             move(referral, event=ReferralEvent.REOPEN, by=by)
     return appointment
 
 
-def move_appointment(appointment: Appointment, *, scheduled_at: datetime, by: User, reason: str = "") -> Appointment:
+def move_appointment(
+    appointment: Appointment, *, scheduled_at: datetime, by: User, reason: str = ""
+) -> Appointment:
     """Move an appointment: the old one stays on record as moved, and a new one is booked."""
     with audit.context(by=by, why="An appointment is moved"):
         end_appointment(appointment, event=AppointmentEvent.MOVE, by=by, reason=reason)
         return book(appointment.referral, scheduled_at=scheduled_at, by=by)
 
 
-def withdraw(participant: Participant, *, reason: str, by: User, occurred_at: datetime | None = None) -> Participant:
+def withdraw(
+    participant: Participant, *, reason: str, by: User, occurred_at: datetime | None = None
+) -> Participant:
     """Withdraw a participant and stop what is under way: calls, appointments, scoring."""
     with audit.context(by=by, why=reason or "Withdrawal"):
         participant = conduct.withdraw(participant, reason=reason, by=by, occurred_at=occurred_at)
         _stop(participant, by)
+        unscored = participant.radiographs.filter(state__in=[FilmState.RECEIVED, FilmState.ELIGIBLE])
+        unscored.update(state=FilmState.SET_ASIDE, reason=IntakeReason.WITHDRAWN)
     return participant
 
 
@@ -204,14 +221,14 @@ def object_to_calls(participant: Participant, *, by: User, occurred_at: datetime
 
 
 def _stop(participant: Participant, by: User | None) -> None:
-    for referral in Referral.objects.filter(allocation__participant=participant).select_for_update(of=("self",)):
+    for referral in Referral.objects.filter(allocation__participant=participant).select_for_update(
+        of=("self",)
+    ):
         for appointment in referral.appointments.filter(state=AppointmentState.BOOKED):
             appointment.state = next_appointment_state(AppointmentState.BOOKED, AppointmentEvent.CANCEL)
             appointment.save(update_fields=["state"])
-        try:
+        with suppress(TransitionRefused):  # it had ended already
             move(referral, event=ReferralEvent.STOP, by=by)
-        except TransitionRefused:
-            pass  # it had ended already
 
 
 def _locked(referral: Referral) -> Referral:

@@ -42,7 +42,9 @@ def folder(tmp_path: Path) -> Path:
 
 def send(world: World, *paths: Path, **options) -> list[dict]:
     out = StringIO()
-    call_command("import_dicom", *map(str, paths), trial=world.trial.code, json=True, wait=False, stdout=out, **options)
+    call_command(
+        "import_dicom", *map(str, paths), trial=world.trial.code, json=True, wait=False, stdout=out, **options
+    )
     return json.loads(out.getvalue())
 
 
@@ -202,7 +204,9 @@ def test_a_trial_made_from_the_template_takes_films_at_once(db, folder, capsys):
     assert (site.name, site.trial.protocol.score.name) == ("North: old wing", scoring.register_model().name)
     assert scoring.pinned_model(site.trial)
     out = StringIO()
-    call_command("import_dicom", str(folder / "day 1" / "f-sound.dcm"), trial="NEW1", json=True, wait=False, stdout=out)
+    call_command(
+        "import_dicom", str(folder / "day 1" / "f-sound.dcm"), trial="NEW1", json=True, wait=False, stdout=out
+    )
     assert json.loads(out.getvalue())[0]["outcome"] == "accepted"
 
 

@@ -23,6 +23,7 @@ NEW = Offer(
 CALLED = replace(NEW, attempts=1)
 ACCEPTED = replace(CALLED, state=ReferralState.ACCEPTED)
 LATE = replace(NEW, window_ends_on=date(2023, 3, 29))
+OVER = replace(NEW, window_ends_on=date(2023, 3, 14))
 
 
 def standing(offer, **kwargs):
@@ -48,7 +49,13 @@ def standing(offer, **kwargs):
         ),
         (standing(LATE), Section.ENDING),
         (standing(replace(LATE, window_ends_on=date(2023, 3, 30))), Section.NEW),
-        (standing(replace(LATE, window_ends_on=date(2023, 3, 1))), Section.ENDING),
+        (standing(replace(LATE, window_ends_on=date(2023, 3, 15))), Section.ENDING),
+        (standing(OVER), Section.OVER),
+        (standing(replace(OVER, state=ReferralState.ACCEPTED)), Section.OVER),
+        (standing(replace(OVER, state=ReferralState.ACCEPTED), appointment_at=NOON - DAY), Section.NOW),
+        (standing(ACCEPTED, last_attempt_at=NOON - DAY, came=True), None),
+        (standing(ACCEPTED, last_attempt_at=NOON - HOUR, came=True), Section.DONE),
+        (standing(ACCEPTED, came=True, appointment_at=NOON + DAY), Section.LATER),
         (standing(replace(NEW, state=ReferralState.DECLINED)), None),
         (standing(replace(CALLED, state=ReferralState.DECLINED), last_attempt_at=NOON), Section.DONE),
         (standing(replace(NEW, do_not_call=True)), None),

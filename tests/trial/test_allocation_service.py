@@ -113,7 +113,8 @@ def test_sql_can_not_use_a_slot_twice_or_skip_one(world):
     for sequence in (4, 6):
         with pytest.raises(DatabaseError, match=r"next slot of this stratum is 5"):
             sql(
-                "INSERT INTO trial_allocation (id, occurred_at, participant_id, stratum_id, sequence, arm, randomized_on,"
+                "INSERT INTO trial_allocation (id, occurred_at, participant_id, stratum_id, sequence, arm,"
+                " randomized_on,"
                 " engine_version, strata_values, evidence, protocol_version_id)"
                 " VALUES (gen_random_uuid(), now(), %s, %s, %s, 'screening', current_date, 'x', '{}', '{}', %s)",
                 late.pk, stratum.pk, sequence, row.protocol_version_id,
@@ -127,7 +128,8 @@ def test_sql_can_not_open_a_referral_for_a_control_participant(world):
     for arm in ("screening", "control"):
         with pytest.raises(DatabaseError):
             sql(
-                "INSERT INTO screening_referral (id, occurred_at, allocation_id, arm, state, window_ends_on, protocol_version_id)"
+                "INSERT INTO screening_referral"
+                " (id, occurred_at, allocation_id, arm, state, window_ends_on, protocol_version_id)"
                 " SELECT gen_random_uuid(), now(), id, %s, 'open', randomized_on + 180, protocol_version_id"
                 " FROM trial_allocation WHERE id = %s",
                 arm, control.pk,

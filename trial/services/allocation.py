@@ -14,13 +14,22 @@ from trial import allocation_log, audit, bulk, clock
 from trial.ages import age_bounds
 from trial.crypto import open_with, seal_for
 from trial.keys import trial_key
-from trial.models import Allocation, Cohort, Participant, ProtocolVersion, Stratum, Trial, TrialKind, UploadedList, User
+from trial.models import (
+    Allocation,
+    Cohort,
+    Participant,
+    ProtocolVersion,
+    Stratum,
+    Trial,
+    TrialKind,
+    UploadedList,
+    User,
+)
 from trial.protocol import Protocol
 from trial.randomization import ENGINE_VERSION, Method, draw, stream_label
 from trial.services.conduct import change_states, consent_missing_before_randomization
 from trial.services.trials import NotNow, Refused
 from trial.states import Event, State, TrialState, next_state
-
 
 
 class Candidate(NamedTuple):
@@ -30,7 +39,9 @@ class Candidate(NamedTuple):
     evidence: dict[str, Any]
 
 
-def freeze_cohort(trial: Trial, *, candidates: Sequence[Candidate], by: User, occurred_at: datetime | None = None) -> Cohort:
+def freeze_cohort(
+    trial: Trial, *, candidates: Sequence[Candidate], by: User, occurred_at: datetime | None = None
+) -> Cohort:
     """Freeze the list of people to be randomized together, with a hash over list and evidence."""
     manifest = [
         {"study_number": c.participant.study_number, "evidence": c.evidence}
@@ -58,8 +69,12 @@ def manifest_sha256(manifest: list) -> str:
 def randomize_cohort(cohort: Cohort, *, by: User, occurred_at: datetime | None = None) -> list[Allocation]:
     """Randomize a frozen cohort in one transaction, in the order of its manifest; twice is once."""
     if manifest_sha256(cohort.manifest) != cohort.sha256:
-        raise Refused("The cohort's manifest does not match its hash. Nothing was drawn; tell the data manager.")
-    by_number = Participant.objects.in_bulk([m["study_number"] for m in cohort.manifest], field_name="study_number")
+        raise Refused(
+            "The cohort's manifest does not match its hash. Nothing was drawn; tell the data manager."
+        )
+    by_number = Participant.objects.in_bulk(
+        [m["study_number"] for m in cohort.manifest], field_name="study_number"
+    )
     candidates = [Candidate(by_number[m["study_number"]], m["evidence"]) for m in cohort.manifest]
     return _randomize(cohort.trial, candidates, by, occurred_at, cohort)
 
@@ -70,7 +85,11 @@ def randomize(candidate: Candidate, *, by: User, occurred_at: datetime | None = 
 
 
 def _randomize(
-    trial: Trial, candidates: Sequence[Candidate], by: User, occurred_at: datetime | None, cohort: Cohort | None
+    trial: Trial,
+    candidates: Sequence[Candidate],
+    by: User,
+    occurred_at: datetime | None,
+    cohort: Cohort | None,
 ) -> list[Allocation]:
     if occurred_at and trial.kind == TrialKind.LIVE:
         raise Refused("A live trial randomizes now; a draw is never dated back.")
@@ -79,11 +98,17 @@ def _randomize(
     with audit.context(by=by, why="Randomization"):
         people = _locked(candidates)
         known = {a.participant_id: a for a in Allocation.objects.filter(participant__in=people)}
-        fresh = [c._replace(participant=people[c.participant.pk]) for c in candidates if c.participant.pk not in known]
+        fresh = [
+            c._replace(participant=people[c.participant.pk])
+            for c in candidates
+            if c.participant.pk not in known
+        ]
         made = _draw(trial, key, fresh, by, occurred_at or clock.now(trial), cohort) if fresh else []
         # Before the answer leaves, and only if the database kept it.
         transaction.on_commit(partial(allocation_log.append, trial, made))
-        answers = Allocation.objects.filter(participant__in=people).select_related("participant__site", "stratum")
+        answers = Allocation.objects.filter(participant__in=people).select_related(
+            "participant__site", "stratum"
+        )
         known = {a.participant_id: a for a in answers.select_related("protocol_version")}
     return [known[c.participant.pk] for c in candidates]
 
@@ -124,7 +149,9 @@ def _version_in_force(trial: Trial) -> ProtocolVersion:
 def _check(participant: Participant, protocol: Protocol) -> None:
     next_state(State(participant.state), Event.RANDOMIZE)
     if consent_missing_before_randomization(participant, protocol):
-        raise Refused(f"{participant} has not consented, and the protocol asks for consent first. Nothing was drawn.")
+        raise Refused(
+            f"{participant} has not consented, and the protocol asks for consent first. Nothing was drawn."
+        )
 
 
 def strata_values(participant: Participant, protocol: Protocol) -> dict[str, str | None]:
@@ -182,7 +209,9 @@ def _write(made: list[Allocation], by: User) -> None:
     bulk.insert(made)
     Stratum.objects.bulk_update({a.stratum_id: a.stratum for a in made}.values(), ["drawn"])
     stamped = {"occurred_at": made[0].occurred_at, "protocol_version": made[0].protocol_version}
-    change_states([a.participant for a in made], event=Event.RANDOMIZE, by=by, why="Randomization", stamped=stamped)
+    change_states(
+        [a.participant for a in made], event=Event.RANDOMIZE, by=by, why="Randomization", stamped=stamped
+    )
 
 
 def upload_list(trial: Trial, *, arms: Sequence[str], by: User, label: str = "all") -> UploadedList:

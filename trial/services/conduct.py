@@ -6,7 +6,16 @@ from uuid import UUID
 
 from trial import audit, bulk, clock
 from trial.eligibility import Eligibility, Facts, assess
-from trial.models import Consent, ConsentKind, EligibilityAssessment, Participant, ProtocolDeviation, StateChange, Trial, User
+from trial.models import (
+    Consent,
+    ConsentKind,
+    EligibilityAssessment,
+    Participant,
+    ProtocolDeviation,
+    StateChange,
+    Trial,
+    User,
+)
 from trial.partial_dates import PartialDate
 from trial.protocol import Protocol
 from trial.protocol_parts import ConsentPolicy
@@ -23,11 +32,15 @@ def change_state(
     """Move a participant, with the state change on record; raise TransitionRefused where none leads on."""
     with audit.context(by=by, why=why):
         participant = _locked(participant)
-        change_states([participant], event=event, by=by, why=why, stamped=stamp(participant.trial, occurred_at))
+        change_states(
+            [participant], event=event, by=by, why=why, stamped=stamp(participant.trial, occurred_at)
+        )
     return participant
 
 
-def change_states(people: Sequence[Participant], *, event: Event, by: User | None, why: str, stamped: dict) -> None:
+def change_states(
+    people: Sequence[Participant], *, event: Event, by: User | None, why: str, stamped: dict
+) -> None:
     """Move locked participants by one event; who is there already stays without a record."""
     moves = [(p, next_state(State(p.state), event)) for p in people]
     moves = [(p, to_state) for p, to_state in moves if to_state != p.state]
@@ -35,7 +48,12 @@ def change_states(people: Sequence[Participant], *, event: Event, by: User | Non
         bulk.insert(
             [
                 StateChange(
-                    participant=p, event=event, from_state=p.state, to_state=to_state, reason=why[:400], **stamped
+                    participant=p,
+                    event=event,
+                    from_state=p.state,
+                    to_state=to_state,
+                    reason=why[:400],
+                    **stamped,
                 )
                 for p, to_state in moves
             ]
@@ -56,19 +74,25 @@ def assess_all(trial: Trial, *, facts: Mapping[UUID, Facts], by: User | None) ->
     """Judge many participants in one transaction, by participant key."""
     protocol = trial.protocol
     with audit.context(by=by, why="Eligibility is assessed"):
-        people = Participant.objects.select_for_update().filter(trial=trial).order_by("pk").in_bulk(list(facts))
+        people = (
+            Participant.objects.select_for_update().filter(trial=trial).order_by("pk").in_bulk(list(facts))
+        )
         verdicts = {pk: assess(protocol, facts[pk]) for pk in people}
         open_to = {pk: p for pk, p in people.items() if p.state not in SETTLED}
         last = _last_judgments(open_to)
         stamped = stamp(trial, None)
         new = [
-            EligibilityAssessment(participant=p, facts=facts[pk].to_dict(), **_judgment(verdicts[pk]), **stamped)
+            EligibilityAssessment(
+                participant=p, facts=facts[pk].to_dict(), **_judgment(verdicts[pk]), **stamped
+            )
             for pk, p in open_to.items()
             if last.get(pk) != _judgment(verdicts[pk])
         ]
         bulk.insert(new)
         for event in (Event.FIND_ELIGIBLE, Event.FIND_NOT_ELIGIBLE):
-            moved = [p for pk, p in open_to.items() if verdicts[pk].eligible == (event is Event.FIND_ELIGIBLE)]
+            moved = [
+                p for pk, p in open_to.items() if verdicts[pk].eligible == (event is Event.FIND_ELIGIBLE)
+            ]
             change_states(moved, event=event, by=by, why="Eligibility is assessed", stamped=stamped)
     return verdicts
 
@@ -79,7 +103,9 @@ def _judgment(verdict: Eligibility) -> dict:
 
 
 def _last_judgments(people: Mapping[UUID, Participant]) -> dict[UUID, dict]:
-    rows = EligibilityAssessment.objects.filter(participant__in=list(people)).order_by("occurred_at", "recorded_at")
+    rows = EligibilityAssessment.objects.filter(participant__in=list(people)).order_by(
+        "occurred_at", "recorded_at"
+    )
     return {row.participant_id: {"eligible": row.eligible, "reasons": row.reasons} for row in rows}
 
 
@@ -105,13 +131,18 @@ def record_objection(participant: Participant, *, by: User, occurred_at: datetim
         participant.do_not_call = True
         participant.save(update_fields=["do_not_call"])
         return Consent.objects.create(
-            participant=participant, kind=ConsentKind.OBJECTION, scope="calls", **stamp(participant.trial, occurred_at)
+            participant=participant,
+            kind=ConsentKind.OBJECTION,
+            scope="calls",
+            **stamp(participant.trial, occurred_at),
         )
 
 
 def has_consent_for_dxa(participant: Participant) -> bool:
     """Tell whether the last word of the participant is a consent."""
-    said = participant.consents.exclude(kind=ConsentKind.WAIVER).order_by("-occurred_at", "-recorded_at").first()
+    said = (
+        participant.consents.exclude(kind=ConsentKind.WAIVER).order_by("-occurred_at", "-recorded_at").first()
+    )
     return said is not None and said.kind == ConsentKind.CONSENT
 
 
@@ -121,12 +152,16 @@ def consent_missing_before_randomization(participant: Participant, protocol: Pro
     return asked_first and not has_consent_for_dxa(participant)
 
 
-def withdraw(participant: Participant, *, reason: str, by: User, occurred_at: datetime | None = None) -> Participant:
+def withdraw(
+    participant: Participant, *, reason: str, by: User, occurred_at: datetime | None = None
+) -> Participant:
     """Withdraw a participant: calls and scoring stop at once, what was recorded stays and is analyzed."""
     if not reason.strip():
         raise Refused("Write why the participant withdraws, in their own words if you can.")
     with audit.context(by=by, why=reason):
-        participant = change_state(participant, event=Event.WITHDRAW, by=by, why=reason, occurred_at=occurred_at)
+        participant = change_state(
+            participant, event=Event.WITHDRAW, by=by, why=reason, occurred_at=occurred_at
+        )
         participant.do_not_call = True
         participant.save(update_fields=["do_not_call"])
     return participant

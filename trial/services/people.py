@@ -8,7 +8,7 @@ from datetime import date, datetime
 from django.db.models import F
 
 from trial import audit, bulk, clock
-from trial.crypto import Unreadable, decrypt, encrypt, identity_hash, new_wrapped_key
+from trial.crypto import Sealed, Unreadable, decrypt, encrypt, identity_hash, new_wrapped_key
 from trial.models import Baseline, Participant, Person, PersonKey, Site, Trial, User
 from trial.partial_dates import PartialDate
 from trial.services.trials import Refused
@@ -16,7 +16,6 @@ from trial.study_numbers import study_number
 
 FEW = 100
 access_log = logging.getLogger("screentrial.access")
-
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,9 @@ def ensure_person(new: NewPerson, *, by: User | None) -> Person:
     return _ensure_persons([new], by)[identity_hash(new.issuer, new.number)]
 
 
-def register(site: Site, *, new: NewPerson, by: User | None, registered_at: datetime | None = None) -> Participant:
+def register(
+    site: Site, *, new: NewPerson, by: User | None, registered_at: datetime | None = None
+) -> Participant:
     """Register one person in the site's trial; registering twice returns the first registration."""
     return register_all(site, people=[new], by=by, registered_at=registered_at)[0]
 
@@ -82,8 +83,12 @@ def register_all(
         rows = Site.objects.select_for_update(of=("self",), no_key=True)
         site = rows.select_related("trial").get(pk=site.pk)
         hashes = [identity_hash(new.issuer, new.number) for new in people]
-        known = {p.person_id: p for p in Participant.objects.filter(trial=site.trial, person__in=persons.values())}
-        fresh = {persons[h].pk: new for h, new in zip(hashes, people, strict=True) if persons[h].pk not in known}
+        known = {
+            p.person_id: p for p in Participant.objects.filter(trial=site.trial, person__in=persons.values())
+        }
+        fresh = {
+            persons[h].pk: new for h, new in zip(hashes, people, strict=True) if persons[h].pk not in known
+        }
         created = _participants(site, fresh, registered_at or clock.now(site.trial))
         bulk.insert(created)
         bulk.insert([Baseline(participant=p) for p in created])
@@ -127,7 +132,9 @@ def _ensure_persons(people: Sequence[NewPerson], by: User | None) -> dict[bytes,
 
 
 def _write_persons(made: Sequence[Person]) -> None:
-    if len(made) > FEW:  # an import: should a film of one of them arrive right now, it fails whole and is run again
+    if (
+        len(made) > FEW
+    ):  # an import: should a film of one of them arrive right now, it fails whole and is run again
         bulk.insert(made)
     else:  # two films of a new person may arrive at once: the first row stands, and the second reads it
         Person.objects.bulk_create(made, ignore_conflicts=True)
@@ -147,13 +154,19 @@ def _sealed(person: Person, key: bytes, new: NewPerson) -> Person:
     return person
 
 
-def update_identity(participant: Participant, *, by: User | None, why: str, name: str = "", phone: str = "") -> None:
+def update_identity(
+    participant: Participant, *, by: User | None, why: str, name: str = "", phone: str = ""
+) -> None:
     """Write a name or telephone number that was missing or wrong; an empty one changes nothing."""
     held = PersonKey.objects.filter(person=participant.person_id).first()
     if held is None:
         raise Refused(f"The identity of {participant} was erased; nothing is written of it any more.")
     key = held.wrapped
-    sealed = {f"{field}_sealed": encrypt(key, value, field) for field, value in (("name", name), ("phone", phone)) if value}
+    sealed = {
+        f"{field}_sealed": encrypt(key, value, field)
+        for field, value in (("name", name), ("phone", phone))
+        if value
+    }
     if sealed:
         with audit.context(by=by, why=why):
             Person.objects.filter(pk=participant.person_id).update(**sealed)
@@ -169,16 +182,23 @@ def reveal_all(participants: Sequence[Participant], *, by: User | None) -> dict:
     """Decrypt who these participants are, by participant key; an erased identity reads as 'erased'."""
     if by:
         access_log.info("identities of %d participants seen by user %s", len(participants), by.pk)
-    keys = {k.person_id: k.wrapped for k in PersonKey.objects.filter(person__in=[p.person_id for p in participants])}
+    keys = {
+        k.person_id: k.wrapped
+        for k in PersonKey.objects.filter(person__in=[p.person_id for p in participants])
+    }
     persons = Person.objects.in_bulk([p.person_id for p in participants])
     return {p.pk: _identity(persons[p.person_id], keys.get(p.person_id)) for p in participants}
 
 
-def _identity(person: Person, key: bytes | None) -> Identity:
+def _identity(person: Person, key: Sealed | None) -> Identity:
     if key is None:
         return Identity("", "erased", "erased", "", readable=False)
     try:
-        issuer, _, number = decrypt(key, person.number_sealed, "number").partition("\x1f") if person.number_sealed else ("", "", "")
+        issuer, _, number = (
+            decrypt(key, person.number_sealed, "number").partition("\x1f")
+            if person.number_sealed
+            else ("", "", "")
+        )
         name = decrypt(key, person.name_sealed, "name") if person.name_sealed else ""
         phone = decrypt(key, person.phone_sealed, "phone") if person.phone_sealed else ""
     except Unreadable:
@@ -193,7 +213,9 @@ def erase_identity(participant: Participant, *, by: User, why: str) -> None:
     """
     with audit.context(by=by, why=why):
         PersonKey.objects.filter(person=participant.person_id).delete()
-        Person.objects.filter(pk=participant.person_id).update(number_sealed=None, name_sealed=None, phone_sealed=None)
+        Person.objects.filter(pk=participant.person_id).update(
+            number_sealed=None, name_sealed=None, phone_sealed=None
+        )
         Participant.objects.filter(person=participant.person_id).update(do_not_call=True)
     participant.do_not_call = True
 
@@ -278,8 +300,12 @@ def record_baseline(participant: Participant, *, by: User | None, why: str, valu
     return Baseline.objects.get(participant=participant)
 
 
-def participants_by_number(trial: Trial, issuer_numbers: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Participant]:
+def participants_by_number(
+    trial: Trial, issuer_numbers: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], Participant]:
     """Find the trial's participants by (issuer, hospital number)."""
     hashes = {identity_hash(issuer, number): (issuer, number) for issuer, number in issuer_numbers}
-    found = Participant.objects.filter(trial=trial, person__identity_hash__in=list(hashes)).select_related("person", "site")
+    found = Participant.objects.filter(trial=trial, person__identity_hash__in=list(hashes)).select_related(
+        "person", "site"
+    )
     return {hashes[bytes(p.person.identity_hash)]: p for p in found}

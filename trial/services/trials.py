@@ -10,7 +10,14 @@ from trial.keys import ensure_key
 from trial.models import Membership, ProtocolVersion, Site, Trial, TrialKind, User
 from trial.protocol import Protocol
 from trial.roles import Permission, Role, conflicts
-from trial.states import ProtocolEvent, ProtocolState, TrialEvent, TrialState, next_protocol_state, next_trial_state
+from trial.states import (
+    ProtocolEvent,
+    ProtocolState,
+    TrialEvent,
+    TrialState,
+    next_protocol_state,
+    next_trial_state,
+)
 
 
 class Refused(Exception):
@@ -51,7 +58,11 @@ def create_trial(
     """Create a draft trial with a sealed key of its own."""
     with audit.context(by=by, why=f"Trial {code} is set up"):
         return Trial.objects.create(
-            code=code, title=title, kind=kind, clock_offset_days=clock_offset_days, key_fingerprint=ensure_key(code)
+            code=code,
+            title=title,
+            kind=kind,
+            clock_offset_days=clock_offset_days,
+            key_fingerprint=ensure_key(code),
         )
 
 
@@ -127,11 +138,20 @@ def create_account(username: str, *, password: str, name: str, by: User | None) 
 
 
 def give_role(
-    user: User, *, role: Role, trial: Trial | None, by: User | None, site: Site | None = None, until: datetime | None = None
+    user: User,
+    *,
+    role: Role,
+    trial: Trial | None,
+    by: User | None,
+    site: Site | None = None,
+    until: datetime | None = None,
 ) -> Membership:
     """Give a user a role; refuse one that would end their blindness."""
     with audit.context(by=by, why=f"{user.username} becomes {role.words}"):
-        held = [Role(r) for r in Membership.objects.active(user).filter(trial=trial).values_list("role", flat=True)]
+        held = [
+            Role(r)
+            for r in Membership.objects.active(user).filter(trial=trial).values_list("role", flat=True)
+        ]
         if against := conflicts([*held, role]):
             raise Refused(" ".join(against))
         return Membership.objects.create(user=user, role=role, trial=trial, site=site, until=until)

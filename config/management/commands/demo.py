@@ -103,7 +103,9 @@ class Command(BaseCommand):
                 staff.follow(
                     Participant.objects.select_related("trial", "site").get(pk=participant.pk), person
                 )
-        randomized = Participant.objects.filter(trial=trial, allocation__isnull=False).select_related("trial", "site", "allocation")
+        randomized = Participant.objects.filter(trial=trial, allocation__isnull=False).select_related(
+            "trial", "site", "allocation"
+        )
         staff.lose(list(randomized.order_by("study_number")))
 
     def report(self, trial: Trial, who: dict) -> analysis.Report:

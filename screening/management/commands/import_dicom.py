@@ -49,7 +49,10 @@ class Command(BaseCommand):
         add_trial(parser)
         parser.add_argument("--json", action="store_true", help="print a JSON list, one object a file")
         parser.add_argument(
-            "--no-wait", action="store_false", dest="wait", help="leave the scoring to a worker that runs anyway"
+            "--no-wait",
+            action="store_false",
+            dest="wait",
+            help="leave the scoring to a worker that runs anyway",
         )
 
     def handle(self, **options: Any) -> None:
