@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from screening.models import Appointment, ContactAttempt, Referral
 from screening.referrals import (
@@ -130,6 +130,24 @@ def settle(referral: Referral, *, event: ReferralEvent, by: User) -> Referral:
         if event not in settlements(referral):
             raise Refused(f"“{event.value.replace('_', ' ')}” is not due here now. Load the page again.")
         return move(referral, event=event, by=by)
+
+
+def expire_over(offers: QuerySet[Referral], *, by: User) -> int:
+    """Close those of these offers whose window is over, save where an appointment waits; return how many."""
+    closing = [state for state, event in TRANSITIONS if event == ReferralEvent.EXPIRE]
+    waiting = [AppointmentState.BOOKED, AppointmentState.ATTENDED]
+    closed = 0
+    with audit.context(by=by, why="The window is over"):
+        for site in Site.objects.filter(participants__allocation__referral__in=offers).distinct():
+            over = Referral.objects.filter(
+                pk__in=offers.order_by().values("pk"),
+                allocation__participant__site=site,
+                window_ends_on__lt=clock.today(site),
+                state__in=closing,
+            ).exclude(appointments__state__in=waiting)
+            keys = list(over.select_for_update(of=("self",)).values_list("pk", flat=True))
+            closed += Referral.objects.filter(pk__in=keys).update(state=ReferralState.EXPIRED)
+    return closed
 
 
 def book(

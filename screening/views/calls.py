@@ -145,6 +145,16 @@ def settle(request: SignedIn, pk: UUID, event: str) -> HttpResponse:
     return redirect("call-sheet", pk)
 
 
+@require_POST
+@page(Permission.RECORD_CALL)
+def close_over(request: SignedIn) -> HttpResponse:
+    """Close all offers whose window is over."""
+    with refusals(tell=partial(messages.error, request)):
+        closed = referrals.expire_over(offers(request.user, Permission.RECORD_CALL), by=request.user)
+        messages.success(request, f"Offers closed because their window is over: {closed}.")
+    return redirect("worklist")
+
+
 @page(Permission.RECORD_CONSENT)
 def objection(request: SignedIn, pk: UUID) -> HttpResponse:
     """Say what an objection does and ask once; then record it."""
@@ -158,7 +168,9 @@ def objection(request: SignedIn, pk: UUID) -> HttpResponse:
 
 
 def _offer(request: SignedIn, pk: UUID, permission: Permission) -> Referral:
-    return get_object_or_404(offers(request.user, permission), pk=pk)
+    """Return an offer to act on; only for whoever sees the worklist, as to be on it is to be in the arm."""
+    granted = Referral.objects.visible_to(request.user, permission)
+    return get_object_or_404(offers(request.user).filter(pk__in=granted.values("pk")), pk=pk)
 
 
 def _appointment_form(referral: Referral, data: Any = None) -> AppointmentForm:

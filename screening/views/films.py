@@ -22,7 +22,7 @@ from screening.models import Radiograph, Receipt
 from screening.reasons import Reason
 from screening.services import intake
 from screening.vocabulary import INTAKE_SENTENCES, FilmState, IntakeReason, ReceiptOutcome
-from trial.models import Membership, Site, Trial, User
+from trial.models import Membership, Site, Trial, TrialKind, User
 from trial.pages import NOT_SAVED, SignedIn, page
 from trial.partial_dates import PartialDateError, parse
 from trial.roles import Permission
@@ -78,7 +78,8 @@ def _take(file: UploadedFile, site: Site, user: User) -> Line:
 
 def _sites(user: User) -> QuerySet[Site]:
     """Return the sites this user may send films for."""
-    return Site.objects.visible_to(user, Permission.UPLOAD_FILMS).select_related("trial")
+    sites = Site.objects.visible_to(user, Permission.UPLOAD_FILMS).select_related("trial")
+    return sites.exclude(trial__kind=TrialKind.RECORDED)  # whose films were all read long ago
 
 
 def _too_many() -> str:
@@ -162,6 +163,7 @@ SETTLED_FILMS = tuple(s.value for s in (FilmState.SCORED, FilmState.FAILED, Film
 def intake_of_day(request: SignedIn) -> HttpResponse:
     """Show, for each trial, what came in on a day and what became of it; never a score."""
     trials = Trial.objects.visible_to(request.user, Permission.SEE_INTAKE).order_by("code")
+    trials = trials.exclude(kind=TrialKind.RECORDED)
     return render(
         request, "screening/intake.html", {"days": [_intake(t, request.GET.get("day", "")) for t in trials]}
     )

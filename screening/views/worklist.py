@@ -16,12 +16,13 @@ from screening.services import referral as referrals
 from screening.services.outcomes import age_at
 from screening.worklist import Section, Standing, section_of
 from trial import clock
-from trial.models import Participant, Site, Trial, User
+from trial.models import Membership, Participant, ProtocolVersion, Site, Trial, TrialKind, User
 from trial.pages import SignedIn, page
 from trial.partial_dates import PartialDate
 from trial.protocol_parts import Contact
 from trial.roles import Permission
 from trial.services.people import Identity, reveal_all
+from trial.states import ProtocolState
 
 PAGE_SIZE = 25
 A_DAY = timedelta(days=1)
@@ -48,6 +49,7 @@ LABELS = {
     ),
     Section.NEW: ("New", "Nobody is new. People come here when they are randomized to screening."),
     Section.LATER: ("Later", "Nothing is planned: no call-back and no appointment."),
+    Section.OVER: ("Window over", "No offer has run out without having been closed."),
     Section.DONE: ("Done today", "No call was recorded today."),
 }
 
@@ -113,6 +115,11 @@ class Card:
         return next(booked, None)
 
     @property
+    def came(self) -> bool:
+        """Say whether an appointment was kept; what the scan showed is for outcome recorders."""
+        return any(a.state == AppointmentState.ATTENDED for a in self.referral.appointments.all())
+
+    @property
     def section(self) -> Section | None:
         """Return where the card stands on the list."""
         last, booked = self.last, self.appointment
@@ -122,6 +129,7 @@ class Card:
             last_outcome=ContactOutcome(last.outcome) if last else None,
             next_call_at=last.next_call_at if last else None,
             appointment_at=booked.scheduled_at if booked else None,
+            came=self.came,
         )
         return section_of(standing, self.contact, at=self.at)
 
@@ -142,7 +150,9 @@ def worklist(request: SignedIn) -> HttpResponse:
     cards = Paginator(sections[shown], PAGE_SIZE).get_page(request.GET.get("page"))
     _reveal(list(cards.object_list), request.user)
     tabs = [Tab(section, *words, len(sections[section])) for section, words in LABELS.items()]
+    may_close = Membership.objects.granting(request.user, Permission.RECORD_CALL).exists()
     context = {"cards": cards, "tabs": tabs, "shown": shown, "places": _places(request.user)}
+    context["may_close"] = may_close and shown == Section.OVER and sections[shown]
     return render(request, "screening/worklist.html", context)
 
 
@@ -153,19 +163,24 @@ def card_of(referral: Referral) -> Card:
 
 
 def offers(user: User, permission: Permission = Permission.SEE_WORKLIST) -> QuerySet[Referral]:
-    """Return the offers a user may see (or act on), with everything a card shows."""
+    """Return the offers a user may see (or act on), with everything a card shows.
+
+    In a recorded trial everything has happened already: there is nobody to be called.
+    """
     rows = Referral.objects.visible_to(user, permission)
-    return rows.select_related(
-        "allocation__participant__trial", "allocation__participant__site__trial", "protocol_version"
-    ).prefetch_related("attempts__caller", "appointments")
+    people = ("allocation__participant__trial", "allocation__participant__site__trial")
+    return (
+        rows.exclude(allocation__participant__trial__kind=TrialKind.RECORDED)
+        .select_related(*people)
+        .defer("allocation__evidence", "allocation__strata_values")
+        .prefetch_related("attempts__caller", "appointments")
+    )
 
 
 def _cards(user: User) -> list[Card]:
-    contacts: dict[object, Contact] = {}
     rows = offers(user).filter(Q(state__in=TO_BE_CALLED) | Q(pk__in=_called_lately(user)))
-    for row in rows:
-        if row.protocol_version_id not in contacts:
-            contacts[row.protocol_version_id] = row.protocol_version.protocol.contact
+    used = ProtocolVersion.objects.filter(pk__in=rows.order_by().values("protocol_version"))
+    contacts = {version.pk: version.protocol.contact for version in used}
     return [Card(row, contacts[row.protocol_version_id], clock.now(row.participant.trial)) for row in rows]
 
 
@@ -204,5 +219,5 @@ def _reveal(cards: Sequence[Card], user: User) -> None:
 def _places(user: User) -> list[tuple[Site, datetime, Contact]]:
     """Return the sites with their own time and call hours."""
     sites = Site.objects.visible_to(user, Permission.SEE_WORKLIST).select_related("trial")
-    active = sites.filter(trial__versions__state="active")
+    active = sites.filter(trial__versions__state=ProtocolState.ACTIVE).exclude(trial__kind=TrialKind.RECORDED)
     return [(site, clock.now(site.trial), site.trial.protocol.contact) for site in active]

@@ -11,7 +11,7 @@ from screening.services import referral as referrals
 from tests.browsing import TAIPEI, browser, set_clock, words
 from tests.factories import high_risk, in_arm, make_world, randomized, referral_of
 from trial import clock
-from trial.models import Consent, Participant
+from trial.models import Consent, Participant, TrialKind
 from trial.services import conduct, people
 
 pytestmark = pytest.mark.django_db
@@ -272,6 +272,49 @@ def test_after_the_window_the_offer_is_closed_and_not_before(world, offer, monke
 
     offer.refresh_from_db()
     assert offer.state == "expired"
+
+
+def test_offers_that_ran_out_are_closed_together_but_for_those_of_whom_word_is_due(world, offer, monkeypatch):
+    accepted_and_booked(world, offer)
+    other = Referral.objects.exclude(pk=offer.pk).get()
+    client = browser(world.caller)
+    client.post(reverse("calls-close"))
+    assert {r.state for r in Referral.objects.all()} == {"accepted", "open"}  # not over yet
+
+    set_clock(monkeypatch, days_later=171)
+    assert "Window over 1" in words(client.get(reverse("worklist")))
+    said = words(client.post(reverse("calls-close"), follow=True))
+
+    assert "Offers closed because their window is over: 1." in said and "Window over 0" in said
+    for row in (offer, other):
+        row.refresh_from_db()
+    assert (offer.state, other.state) == ("accepted", "expired")
+
+
+def test_who_came_is_off_the_list_until_the_scan_must_be_repeated(world, offer, monkeypatch):
+    booked = accepted_and_booked(world, offer)
+    set_clock(monkeypatch, days_later=2)
+    client = browser(world.caller)
+    client.post(reverse("appointment-end", args=[booked.pk, "attend"]))
+
+    said = words(client.get(url("call-sheet", offer)))
+    assert "They came." in said and "Consent is recorded." not in said
+    assert "Now 0" in words(client.get(reverse("worklist")))
+
+    client.post(url("call-book", offer), moment("scheduled_at", local(world, 3, 9)))
+    assert sorted(a.state for a in Appointment.objects.all()) == ["attended", "booked"]
+
+
+def test_in_a_recorded_trial_nobody_is_called():
+    past = make_world("PAST", kind=TrialKind.RECORDED)
+    for participant in high_risk(past, 4):
+        cohort.assess(participant, by=past.coordinator)
+    made = cohort.randomize_cohort(cohort.freeze_cohort(past.trial, by=past.coordinator), by=past.coordinator)
+    offer = referral_of(in_arm(made, "screening"))
+    client = browser(past.caller)
+
+    assert "New 0" in words(client.get(reverse("worklist")))
+    assert client.get(url("call-sheet", offer)).status_code == 404
 
 
 def test_who_declined_may_ring_back(world, offer):
