@@ -24,7 +24,7 @@ from trial import admin as trial_admin
 from trial.admin import WHEN
 from trial.history import NOTHING
 from trial.models import Allocation, Cohort, Membership, Participant, Trial
-from trial.role_admin import RoleInline, RoleModelAdmin, StepFilter, of_seen
+from trial.role_admin import CodesFilter, RoleInline, RoleModelAdmin, StepFilter, of_seen
 from trial.roles import Permission
 
 P = Permission
@@ -119,7 +119,7 @@ class RadiographAdmin(RoleModelAdmin):
     """What became of each film, without its score."""
 
     list_display = ("__str__", "participant", "study_date", "view", "state", "reason", "received_at")
-    list_filter = (of_seen("trial"), FilmSteps, "state", ("reason", admin.AllValuesFieldListFilter), "source")
+    list_filter = (of_seen("trial"), FilmSteps, "state", ("reason", CodesFilter), "source")
     list_select_related = ("participant",)
     search_fields = ("participant__study_number",)
     search_help_text = "Study number, or part of it."
@@ -156,7 +156,7 @@ class ReceiptAdmin(RoleModelAdmin):
         of_seen("trial"),
         FileSteps,
         "outcome",
-        ("reason", admin.AllValuesFieldListFilter),
+        ("reason", CodesFilter),
         "source",
         "received_at",
     )

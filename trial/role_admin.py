@@ -196,6 +196,14 @@ class StepFilter(admin.SimpleListFilter):
         return queryset.filter(condition(self.steps, name)) if name in self.steps else queryset
 
 
+class CodesFilter(admin.AllValuesFieldListFilter):
+    """Narrow a list to one of the codes that stand in it; rows without a code offer nothing to choose."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lookup_choices = [code for code in self.lookup_choices if code]
+
+
 def of_seen(path: str) -> tuple[str, type[admin.RelatedOnlyFieldListFilter]]:
     """Return a filter by a related row that offers only those of rows the user sees."""
     return path, admin.RelatedOnlyFieldListFilter
