@@ -12,7 +12,7 @@ from screening.forms import DiagnosisForm, DxaForm, MedicationForm, measured_nam
 from screening.importing.plan import WHY, Entry, Kind, RowRefused, Track, Verdict
 from screening.models import Diagnosis, DxaExam, DxaMeasurement, Treatment
 from screening.services import extracts, outcomes
-from screening.services.extracts import DatedFact
+from screening.services.extracts import DatedFact, NewExam
 from trial.forms import PageForm, plain
 from trial.models import Participant, User
 from trial.partial_dates import PartialDate
@@ -159,17 +159,10 @@ class DxaExams(Kind):
             raise RowRefused("please_confirm", f"{' '.join(unusual)} {HOW_TO_CONFIRM}")
 
     def write(self, new: Sequence[Entry], changed: Sequence[Entry], *, by: User | None, track: Track) -> None:
-        for entry in track(new, "exams written"):
-            exam: Exam = entry.fact
-            outcomes.record_dxa(
-                entry.who,
-                exam_date=exam.day,
-                measurements=exam.measurements,
-                by=by,
-                source=SOURCE,
-                confirmed=exam.confirmed,
-                **exam.details,
-            )
+        exams = [
+            NewExam(e.who, e.fact.day, e.fact.measurements, e.fact.details, e.fact.confirmed) for e in new
+        ]
+        extracts.record_exams(exams, by=by, source=SOURCE)
         for entry in track(changed, "exams completed"):
             self._complete(self.completes[entry.line], entry.fact, by)
 

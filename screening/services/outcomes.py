@@ -57,7 +57,7 @@ def record_dxa(
         )
         if DxaExam.objects.filter(participant=participant, exam_date=str(exam_date)).exists():
             unusual.append(f"A DXA of {exam_date} is on record already. Confirm a second scan of that day.")
-        _ask(unusual, confirmed)
+        require_confirmed(unusual, confirmed)
         exam = DxaExam.objects.create(
             participant=participant,
             exam_date=str(exam_date),
@@ -92,7 +92,7 @@ def change_dxa(
     if not why.strip():
         raise Refused("Write why: typing error, new source document, reply to a query, other.")
     check_date(exam.participant, exam_date, "DXA")
-    _ask(check_measurements(measurements), confirmed)
+    require_confirmed(check_measurements(measurements), confirmed)
     with audit.context(by=by, why=why):
         exam = DxaExam.objects.select_for_update().get(pk=exam.pk)
         if seen and seen != fingerprint(exam):
@@ -148,7 +148,8 @@ def check_measurements(measurements: Sequence[Measurement]) -> list[str]:
     return [c.message for c in checks if c.level is Level.ASK]
 
 
-def _ask(unusual: Sequence[str], confirmed: bool) -> None:
+def require_confirmed(unusual: Sequence[str], confirmed: bool) -> None:
+    """Raise PleaseConfirm while unusual values are not confirmed."""
     if unusual and not confirmed:
         raise PleaseConfirm(" ".join(unusual))
 

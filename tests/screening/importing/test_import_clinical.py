@@ -3,10 +3,11 @@
 import pytest
 from django.core.management import CommandError, call_command
 
-from screening.models import DxaExam
-from screening.services import outcomes
+from screening.models import DxaExam, DxaMeasurement
+from screening.services import extracts, outcomes
 from tests.factories import make_world
 from tests.screening.importing.extracts import counts, known, messages, refusal, run
+from trial import bulk
 from trial.models import Participant
 
 pytestmark = pytest.mark.django_db
@@ -106,19 +107,32 @@ def test_no_hospital_number_or_name_is_printed(world, extract, capsys):
 
 
 def test_an_import_that_fails_midway_leaves_nothing(world, extract, monkeypatch):
-    known(world, "A1", "A2")
-    record, calls = outcomes.record_dxa, []
+    known(world, "A1")
+    insert = bulk.insert
 
-    def breaks_down(*args, **kwargs):
-        calls.append(1)
-        if len(calls) == 2:
+    def breaks_down(rows) -> None:
+        if isinstance(rows[0], DxaMeasurement):
             raise RuntimeError("power cut")
-        return record(*args, **kwargs)
+        insert(rows)
 
-    monkeypatch.setattr(outcomes, "record_dxa", breaks_down)
-    path = extract("issuer,number,exam_date,total_hip_t", "TEST,A1,2022,-1.1", "TEST,A2,2022,-1.2")
+    monkeypatch.setattr(bulk, "insert", breaks_down)
+    path = extract("issuer,number,exam_date,total_hip_t", "TEST,A1,2022,-1.1")
 
     with pytest.raises(RuntimeError):
         run(world, path, "dxa", commit=True)
 
     assert not DxaExam.objects.exists()
+
+
+def test_a_record_that_moved_on_since_the_preview_refuses_the_import(world, extract, monkeypatch):
+    (person,) = known(world, "A1")
+    record = extracts.record_treatments
+
+    def overtaken(facts, **kwargs) -> None:
+        outcomes.record_treatment(person, drug_class=facts[0].code, started_on=facts[0].day, by=None)
+        record(facts, **kwargs)
+
+    monkeypatch.setattr(extracts, "record_treatments", overtaken)
+    path = extract("issuer,number,drug_class,started_on", "TEST,A1,denosumab,2022")
+
+    assert "Nothing was written: run it again" in refusal(world, path, "medication", commit=True)
