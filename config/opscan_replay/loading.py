@@ -1,6 +1,7 @@
 """Load the reconstructed cohort as a recorded trial, by the ways any trial's facts come in."""
 
 import csv
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -91,7 +92,10 @@ def _import(trial: Trial, kind: str, names: Sequence[str], lines: Iterable[Line]
             writer = csv.DictWriter(file, ["issuer", "number", *names], restval="")
             writer.writeheader()
             writer.writerows(lines)
-        call_command("import_clinical", str(path), trial=trial.code, kind=kind, commit=True)
+        # What it says goes beside the answer of the replay, which may be JSON.
+        call_command(
+            "import_clinical", str(path), trial=trial.code, kind=kind, commit=True, stdout=sys.stderr
+        )
 
 
 def _participants(trial: Trial, people: Sequence[ReplayPerson]) -> Mapping[int, Participant]:
