@@ -150,9 +150,13 @@ def worklist(request: SignedIn) -> HttpResponse:
     cards = Paginator(sections[shown], PAGE_SIZE).get_page(request.GET.get("page"))
     _reveal(list(cards.object_list), request.user)
     tabs = [Tab(section, *words, len(sections[section])) for section, words in LABELS.items()]
-    may_close = Membership.objects.granting(request.user, Permission.RECORD_CALL).exists()
-    context = {"cards": cards, "tabs": tabs, "shown": shown, "places": _places(request.user)}
-    context["may_close"] = may_close and shown == Section.OVER and sections[shown]
+    context = {
+        "cards": cards,
+        "tabs": tabs,
+        "shown": shown,
+        "places": _places(request.user),
+        "may_close": Membership.objects.granting(request.user, Permission.RECORD_CALL).exists(),
+    }
     return render(request, "screening/worklist.html", context)
 
 
@@ -167,10 +171,10 @@ def offers(user: User, permission: Permission = Permission.SEE_WORKLIST) -> Quer
 
     In a recorded trial everything has happened already: there is nobody to be called.
     """
-    rows = Referral.objects.visible_to(user, permission)
     people = ("allocation__participant__trial", "allocation__participant__site__trial")
     return (
-        rows.exclude(allocation__participant__trial__kind=TrialKind.RECORDED)
+        Referral.objects.visible_to(user, permission)
+        .exclude(allocation__participant__trial__kind=TrialKind.RECORDED)
         .select_related(*people)
         .defer("allocation__evidence", "allocation__strata_values")
         .prefetch_related("attempts__caller", "appointments")

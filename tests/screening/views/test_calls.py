@@ -352,6 +352,14 @@ def test_others_have_no_worklist(world, offer, who):
     assert browser(user).get(url("call-sheet", offer)).status_code == 403
 
 
+def test_an_investigator_who_may_record_consent_learns_nothing_of_the_arm_by_it(world, offer):
+    client = browser(world.investigator)
+
+    assert client.get(url("call-objection", offer)).status_code == 404
+    assert client.post(url("call-consent", offer), {"form_version": "1", "agreed": "on"}).status_code == 404
+    assert not Consent.objects.exists()
+
+
 def test_a_caller_of_another_trial_sees_nothing_of_this_one(world, offer):
     other = browser(make_world("OTHER").caller)
 
