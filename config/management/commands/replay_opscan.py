@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management import BaseCommand, call_command
 
 from analysis import services as analysis
-from config.demo import setup
+from config.demo import setup, tour
 from config.demo.console import progress, show_report
 from config.opscan_replay import loading
 from config.opscan_replay.comparison import Comparison, compare
@@ -46,6 +46,8 @@ class Command(BaseCommand):
         """Load the trial if it isn't, freeze it, and compute its report as any trial's."""
         call_command("migrate", verbosity=0)
         cast = setup.accounts()
+        if any(account.password for account in cast):
+            tour.show_accounts(self.stderr.write, cast)
         trial = loading.load(build(read(PUBLISHED)), cast, progress)
         who = setup.by_role(cast)
         frozen = analysis.freeze_if_changed(
