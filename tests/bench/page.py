@@ -51,8 +51,13 @@ def _line(result: dict[str, Any]) -> str:
     s, unit = result["summary"], result["unit"]
     ratio = f"**{s['ratio']:.2g}** ({s['low']:.2g} to {s['high']:.2g}; {s['pairs']})"
     memory = ", ".join("—" if mb is None else f"{mb:.0f} MB" for mb in result["peaks"])
-    ours, peer = (f"{s[side]:#.3g} {unit}" for side in ("ours", "peer"))
+    ours, peer = (f"{_figure(s[side])} {unit}" for side in ("ours", "peer"))
     return f"| {result['title']} | {ours} | {peer} | {ratio} | {memory} |"
+
+
+def _figure(value: float) -> str:
+    """Return a number with three significant digits."""
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
 
 
 def machine() -> str:
