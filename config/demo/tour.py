@@ -6,6 +6,7 @@ import threading
 from subprocess import DEVNULL
 
 from django.conf import settings
+from django.urls import reverse
 
 from config.demo.console import Say
 from config.demo.setup import Account
@@ -13,13 +14,13 @@ from trial.processes import spawn_child
 from trial.roles import DESCRIPTIONS, Role
 
 PLACES = {
-    Role.COORDINATOR: "/admin/ the trial's dashboard; participants, Randomize, Withdraw",
-    Role.CALLER: "/worklist/ people to call today; made for a phone",
-    Role.OUTCOME_RECORDER: "/people/ find anybody, enter a DXA; sees no risk, arm or route",
-    Role.TRIAL_STATISTICIAN: "/reports/ both arms together, scrambled dataset",
-    Role.MONITORING_COMMITTEE: "/reports/ by arm: odds ratio, flow, forest plot",
-    Role.RANDOMIZATION_STATISTICIAN: "/reports/ by arm; /admin/ allocations",
-    Role.RADIOLOGY_IT: "/upload/ send films, see what became of each",
+    Role.COORDINATOR: ("admin:index", "the trial's dashboard; participants, Randomize, Withdraw"),
+    Role.CALLER: ("worklist", "people to call today; made for a phone"),
+    Role.OUTCOME_RECORDER: ("people", "find anybody, enter a DXA; sees no risk, arm or route"),
+    Role.TRIAL_STATISTICIAN: ("reports", "both arms together, scrambled dataset"),
+    Role.MONITORING_COMMITTEE: ("reports", "by arm: odds ratio, flow, forest plot"),
+    Role.RANDOMIZATION_STATISTICIAN: ("reports", "by arm; allocations are under /admin/"),
+    Role.RADIOLOGY_IT: ("upload", "send films, see what became of each"),
 }
 
 
@@ -39,9 +40,9 @@ def serve(say: Say, port: int) -> None:
     """Serve the site on this machine until stopped, and say who finds what."""
     address = f"127.0.0.1:{port}"
     say(f"\n7. Serving at http://{address}/ until you press Ctrl+C. Sign in as:")
-    for role, place in PLACES.items():
-        say(f"    {role.value:<28} {place}")
-    say(f"    everybody                    /roles/ who may do what; http://{address}/api/v1/docs/ the API")
+    for role, (url_name, seen) in PLACES.items():
+        say(f"    {role.value:<28} {reverse(url_name):<10} {seen}")
+    say(f"    {'everybody':<28} {reverse('role-matrix'):<10} who may do what; {reverse('api-docs')} the API")
     command = [
         sys.executable,
         "-m",
