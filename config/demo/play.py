@@ -35,7 +35,7 @@ OUTCOMES = (
     ContactOutcome.THINKING,
 )
 SHARES = (0.42, 0.28, 0.18, 0.12)
-UNTOUCHED = 0.12  # of the screening arm, left for whoever signs in as the caller
+UNTOUCHED = 0.3  # of the screening arm, left for whoever signs in as the caller
 
 
 class Staff:
@@ -57,7 +57,7 @@ class Staff:
         if offer.attempts.exists() or offer.participant.state != State.RANDOMIZED:
             return
         day = offer.allocation.randomized_on + timedelta(days=int(rng.integers(2, 40)))
-        for _ in range(5):
+        for _ in range(3):  # who was not reached by then is still on the list
             at = _local(offer.participant, day, hour=int(rng.integers(9, 19)))
             if at > self.now:
                 return
