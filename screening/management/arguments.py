@@ -13,8 +13,8 @@ def add_trial(parser: CommandParser) -> None:
     parser.add_argument("--site", type=int, metavar="N", help="the site's number (lowest by default)")
 
 
-def site_of(command: BaseCommand, code: str, number: int | None) -> Site:
-    """Return the site to work for; say which one was taken where several could be meant."""
+def site_of(command: BaseCommand, code: str, number: int | None, *, tell: bool = True) -> Site:
+    """Return the site to work for; tell which one was taken where several could be meant."""
     trial = Trial.objects.filter(code=code).first()
     if trial is None:
         known = ", ".join(Trial.objects.order_by("code").values_list("code", flat=True))
@@ -34,6 +34,6 @@ def site_of(command: BaseCommand, code: str, number: int | None) -> Site:
         raise CommandError(
             f"Trial {code} has no site {number}. Sites: {known}.", returncode=WHOLE_CALL_REFUSED
         )
-    if len(chosen) > 1:
+    if len(chosen) > 1 and tell:
         command.stderr.write(f"Trial {code} has {len(sites)} sites; taken: {chosen[0]} (see --site).")
     return chosen[0]

@@ -51,9 +51,11 @@ class Command(BaseCommand):
 
     def _run(self, **options: Any) -> Plan:
         table = _read(options["file"])
-        site = site_of(self, options["trial"], options["site"])
+        chosen = KINDS[options["kind"]]
+        # Only who is registered gets a site; everybody else has one.
+        site = site_of(self, options["trial"], options["site"], tell=chosen.registers)
         require_open(site.trial)
-        kind = KINDS[options["kind"]](site.trial, site)
+        kind = chosen(site.trial, site)
         track = _track(table)
         plan = make_plan(kind, table, track=track)
         if options["commit"]:
