@@ -342,7 +342,7 @@ def test_a_nonsense_size_on_a_ct_is_no_reason_to_fail(world):
 def test_the_same_film_from_many_senders_at_once_makes_one_row_and_one_file(world, settings):
     answers = at_once(8, lambda _: send(world, dicom.chest_film()))
 
-    assert sorted(outcome(a)[0] for a in answers) == ["accepted"] + ["already_received"] * 7
+    assert sorted(outcome(a)[1] for a in answers) == ["same_file"] * 7 + ["to_be_scored"]
     film = Radiograph.objects.get()
     assert stored_files(settings) == {film.file.name}
     assert Receipt.objects.count() == 8
@@ -352,7 +352,7 @@ def test_the_same_film_from_many_senders_at_once_makes_one_row_and_one_file(worl
 def test_the_same_lateral_from_many_senders_at_once_makes_one_row(world):
     answers = at_once(6, lambda _: send(world, dicom.lateral_film()))
 
-    assert sorted(outcome(a)[0] for a in answers) == ["already_received"] * 5 + ["set_aside"]
+    assert sorted(outcome(a)[1] for a in answers) == ["lateral"] + ["same_file"] * 5
     assert Radiograph.objects.count() == 1
 
 
