@@ -85,8 +85,8 @@ def record_attempt(
         stamp = _stamp(referral, occurred_at)
         if no := refusal(referral, at=stamp["occurred_at"]):
             raise Refused(no.sentence)
-        contact = referral.protocol_version.protocol.contact
-        suggested = next_call(outcome, at=stamp["occurred_at"], offer=offer_of(referral), contact=contact)
+        contact, offer = referral.protocol_version.protocol.contact, offer_of(referral)
+        suggested = next_call(outcome, at=stamp["occurred_at"], offer=offer, contact=contact)
         attempt = ContactAttempt.objects.create(
             referral=referral,
             allocation_id=referral.allocation_id,
@@ -95,11 +95,18 @@ def record_attempt(
             next_call_at=next_call_at or suggested,
             **stamp,
         )
-        if outcome in EVENT_OF:
-            move(referral, event=EVENT_OF[outcome], by=by)
-        elif referral.attempts.count() >= contact.max_attempts:
-            move(referral, event=ReferralEvent.GIVE_UP, by=by)
+        _follow(referral, outcome, by, last=offer.attempts + 1 >= contact.max_attempts)
     return attempt
+
+
+def _follow(referral: Referral, outcome: ContactOutcome, by: User, *, last: bool) -> None:
+    """Do what a call leads to; who accepted is not given up for a call that nobody took."""
+    if event := EVENT_OF.get(outcome):
+        move(referral, event=event, by=by)
+        if event != ReferralEvent.ACCEPT:
+            _cancel_booked(referral, f"{outcome} on the telephone")
+    elif last and (ReferralState(referral.state), ReferralEvent.GIVE_UP) in TRANSITIONS:
+        move(referral, event=ReferralEvent.GIVE_UP, by=by)
 
 
 def move(referral: Referral, *, event: ReferralEvent, by: User | None) -> Referral:
@@ -185,12 +192,14 @@ def end_appointment(
 ) -> Appointment:
     """Record that an appointment was kept, missed or cancelled."""
     with audit.context(by=by, why=f"Appointment: {event.value}"):
-        appointment = Appointment.objects.select_for_update().get(pk=appointment.pk)
         referral = _locked(appointment.referral)
-        if event == AppointmentEvent.ATTEND and appointment.scheduled_at > clock.now(
-            referral.participant.trial
+        appointment = Appointment.objects.select_for_update().get(pk=appointment.pk)
+        day = referral.participant.site.local(appointment.scheduled_at).date()
+        # By the day: people come early.
+        if event in (AppointmentEvent.ATTEND, AppointmentEvent.MISS) and day > clock.today(
+            referral.participant.site
         ):
-            raise Refused(f"This appointment is on {appointment.scheduled_at:%Y-%m-%d %H:%M} UTC: not yet.")
+            raise Refused(f"This appointment is on {day}: not yet.")
         appointment.state = next_appointment_state(AppointmentState(appointment.state), event)
         appointment.reason = reason
         appointment.save(update_fields=["state", "reason"])
@@ -242,14 +251,22 @@ def _stop(participant: Participant, by: User | None) -> None:
     for referral in Referral.objects.filter(allocation__participant=participant).select_for_update(
         of=("self",)
     ):
-        for appointment in referral.appointments.filter(state=AppointmentState.BOOKED):
-            appointment.state = next_appointment_state(AppointmentState.BOOKED, AppointmentEvent.CANCEL)
-            appointment.save(update_fields=["state"])
+        _cancel_booked(referral, "the offer was stopped")
         with suppress(TransitionRefused):  # it had ended already
             move(referral, event=ReferralEvent.STOP, by=by)
 
 
+def _cancel_booked(referral: Referral, reason: str) -> None:
+    for appointment in referral.appointments.filter(state=AppointmentState.BOOKED):
+        appointment.state = next_appointment_state(AppointmentState.BOOKED, AppointmentEvent.CANCEL)
+        appointment.reason = reason
+        appointment.save(update_fields=["state", "reason"])
+
+
 def _locked(referral: Referral) -> Referral:
+    # The participant first, then the offer, then its appointments: everybody in this order, so that a call and
+    # a withdrawal at the same moment wait for each other and never both.
+    Participant.objects.select_for_update(of=("self",)).get(allocation=referral.allocation_id)
     rows = Referral.objects.select_for_update(of=("self",)).select_related(
         "allocation__participant__trial", "allocation__participant__site", "protocol_version"
     )
