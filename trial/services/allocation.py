@@ -129,7 +129,7 @@ def _draw(
     groups: dict[str, list[tuple[Candidate, dict]]] = defaultdict(list)
     for candidate in fresh:
         values = strata_values(candidate.participant, protocol)
-        groups[protocol.allocation.stratum_label(values)].append((candidate, values))
+        groups[_label(protocol, values)].append((candidate, values))
     made = []
     for label in sorted(groups):
         whole = cohort and protocol.allocation.method == Method.RANDOM_ALLOCATION_RULE
@@ -137,6 +137,13 @@ def _draw(
         made += _take(stratum, key, protocol, groups[label], version, at, cohort)
     _write(made, by)
     return made
+
+
+def _label(protocol: Protocol, values: dict[str, str | None]) -> str:
+    try:
+        return protocol.allocation.stratum_label(values)
+    except ValueError as missing:
+        raise Refused(str(missing)) from None
 
 
 def _version_in_force(trial: Trial) -> ProtocolVersion:
