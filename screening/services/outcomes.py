@@ -17,12 +17,12 @@ from screening.densitometry import (
     vertebrae_used,
 )
 from screening.models import Appointment, Diagnosis, DxaExam, DxaMeasurement, Referral, Treatment
-from screening.referrals import TRANSITIONS, AppointmentState, ReferralEvent, ReferralState
+from screening.referrals import AppointmentState
 from screening.services import referral as referrals
 from screening.vocabulary import DiagnosisCode, DrugClass
 from trial import audit, clock
 from trial.ages import age_bounds
-from trial.models import Participant, Severity, User
+from trial.models import Participant, User
 from trial.partial_dates import PartialDate
 from trial.services import conduct
 from trial.services.trials import Refused
@@ -94,6 +94,8 @@ def change_dxa(
     check_date(exam.participant, exam_date, "DXA")
     require_confirmed(check_measurements(measurements), confirmed)
     with audit.context(by=by, why=why):
+        # The participant first, as everywhere, so that nobody waits for each other.
+        Participant.objects.select_for_update().get(pk=exam.participant_id)
         exam = DxaExam.objects.select_for_update().get(pk=exam.pk)
         if seen and seen != fingerprint(exam):
             raise Refused(
@@ -191,18 +193,7 @@ def _close_referral(exam: DxaExam, by: User | None) -> None:
     if exam.appointment is None:
         return
     referral = Referral.objects.select_for_update().get(pk=exam.appointment.referral_id)
-    # A stopped offer stays stopped: the exam is recorded all the same, and the recorder learns nothing of it.
-    if (ReferralState(referral.state), ReferralEvent.SCAN) in TRANSITIONS:
-        referrals.move(referral, event=ReferralEvent.SCAN, by=by)
-    if date.fromisoformat(exam.exam_date) > referral.window_ends_on:
-        conduct.record_deviation(
-            exam.participant.trial,
-            participant=exam.participant,
-            category="scan outside window",
-            severity=Severity.MINOR,
-            description=f"Scanned on {exam.exam_date}; the offer ended on {referral.window_ends_on}.",
-            by=by,
-        )
+    referrals.close_with_scan(referral, on=date.fromisoformat(exam.exam_date), by=by)
 
 
 def record_diagnosis(

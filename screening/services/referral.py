@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db.models import QuerySet
 
-from screening.models import Appointment, ContactAttempt, Referral
+from screening.models import Appointment, ContactAttempt, DxaExam, Referral
 from screening.referrals import (
     EVENT_OF,
     TRANSITIONS,
@@ -25,7 +25,7 @@ from screening.referrals import (
 )
 from screening.vocabulary import FilmState, IntakeReason
 from trial import audit, bulk, clock
-from trial.models import Allocation, Participant, Site, User
+from trial.models import Allocation, Participant, Severity, Site, User
 from trial.partial_dates import PartialDate
 from trial.services import conduct
 from trial.services.trials import Refused
@@ -203,12 +203,39 @@ def end_appointment(
         appointment.state = next_appointment_state(AppointmentState(appointment.state), event)
         appointment.reason = reason
         appointment.save(update_fields=["state", "reason"])
+        if event == AppointmentEvent.ATTEND:
+            _claim_scan(appointment, referral, day, by)
         if (
             event in (AppointmentEvent.MISS, AppointmentEvent.CANCEL)
             and referral.state == ReferralState.ACCEPTED
         ):
             move(referral, event=ReferralEvent.REOPEN, by=by)
     return appointment
+
+
+def _claim_scan(appointment: Appointment, referral: Referral, day: date, by: User) -> None:
+    """Give a kept appointment the scan of its day that was entered before it: their order tells no route."""
+    scans = DxaExam.objects.filter(participant=referral.participant, appointment=None, exam_date=str(day))
+    if scan := scans.order_by("recorded_at").first():
+        scan.appointment = appointment
+        scan.save(update_fields=["appointment"])
+        close_with_scan(referral, on=day, by=by)
+
+
+def close_with_scan(referral: Referral, *, on: date, by: User | None) -> None:
+    """Close an offer with its scan; one after the window is recorded all the same, as a deviation."""
+    # A stopped offer stays stopped, and the recorder learns nothing of it.
+    if (ReferralState(referral.state), ReferralEvent.SCAN) in TRANSITIONS:
+        move(referral, event=ReferralEvent.SCAN, by=by)
+    if on > referral.window_ends_on:
+        conduct.record_deviation(
+            referral.participant.trial,
+            participant=referral.participant,
+            category="scan outside window",
+            severity=Severity.MINOR,
+            description=f"Scanned on {on}; the offer ended on {referral.window_ends_on}.",
+            by=by,
+        )
 
 
 def move_appointment(
