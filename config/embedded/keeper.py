@@ -12,9 +12,9 @@ from pathlib import Path
 from config.embedded.home import run_as
 from config.embedded.lease import try_take
 from config.embedded.postgres import Postgres
-from trial.processes import spawn_child
 from config.embedded.server import Server
 from config.embedded.valkey import Valkey
+from trial.processes import spawn_child
 
 GRACE = 2.0  # seconds a server outlives its last user: commands often follow each other
 TICK = 0.2  # seconds

@@ -19,8 +19,8 @@ from kombu import Connection
 from config.embedded import attach, home, lease
 from config.embedded.errors import EmbeddedError
 from config.embedded.postgres import ensure_postgres
-from trial.processes import spawn_child
 from config.embedded.valkey import ensure_valkey
+from trial.processes import spawn_child
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENT = """
