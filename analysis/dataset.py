@@ -36,12 +36,13 @@ from trial.models import (
     EligibilityAssessment,
     Participant,
     ProtocolDeviation,
+    StateChange,
     Trial,
 )
 from trial.partial_dates import parse
 from trial.protocol import Protocol
 from trial.protocol_parts import Exclusion
-from trial.states import State
+from trial.states import Event, State
 
 BASELINE_FIELDS = [f.name for f in Baseline._meta.concrete_fields if f.name not in ("id", "participant")]
 FOUND = {f.name for f in fields(SubjectRow)} & {f.name for f in fields(Findings)}
@@ -121,6 +122,9 @@ class _Facts:
         self.treatments = _grouped(of(Treatment))
         errors = of(ProtocolDeviation).filter(category=RANDOMIZED_IN_ERROR)
         self.errors = set(errors.values_list("participant_id", flat=True))
+        # Not the state of now: who withdrew and died later did both.
+        left = of(StateChange).filter(event=Event.WITHDRAW)
+        self.withdrawn = set(left.values_list("participant_id", flat=True))
 
 
 def _latest(rows: Iterable[Any]) -> dict[UUID, Any]:
@@ -145,7 +149,7 @@ def _row(person: Participant, protocol: Protocol, facts: _Facts) -> SubjectRow:
         sex=cast(Sex | None, person.sex),
         age=age,
         iscd_age_sex=iscd_age_sex(person.sex, age),
-        withdrawn=person.state == State.WITHDRAWN,
+        withdrawn=person.pk in facts.withdrawn,
         died=died is not None and in_period(protocol, died) is not False,
         **_enrolment(person, facts),
         **_outcomes(person, protocol, facts),
