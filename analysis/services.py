@@ -1,6 +1,7 @@
 """Freezing datasets and making reports of them; analysis reads the trial's record and writes only this."""
 
 import gzip
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -87,7 +88,10 @@ def _freeze(trial: Trial, purpose: str, by: User, unless_same: bool) -> Freeze:
 
 def subjects_csv(frozen: Freeze) -> str:
     """Return the frozen CSV, refused when it no longer matches its hash."""
-    text = gzip.decompress(bytes(frozen.subjects)).decode()
+    try:
+        text = gzip.decompress(bytes(frozen.subjects)).decode()
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError):
+        text = ""  # damaged, and so not what was hashed
     if dataset.sha256_of(text) != frozen.sha256:
         raise Refused(f"{frozen} does not match its hash. Don't use it; tell the data manager.")
     return text
@@ -125,9 +129,7 @@ def make_report(rows: list[SubjectRow], intake: Intake) -> Report:
         uptake_table(steps, [step.label for step in STEPS]),
         *(cascade_table(bars, title=bars[0].label) for bars in cascades.values()),
     ]
-    return Report(
-        rows, counted, found, groups, cascades, dict(zip(_TABLES, tables, strict=True))
-    )
+    return Report(rows, counted, found, groups, cascades, dict(zip(_TABLES, tables, strict=True)))
 
 
 _TABLES = (

@@ -229,6 +229,18 @@ def test_a_scan_counts_by_its_own_day_from_the_index_date_to_the_end_of_follow_u
     )
 
 
+def test_films_outside_the_window_do_not_count(year):
+    who = make_participant(year)
+    add_film(year, who, mean="0.9", on=date(2022, 12, 31))
+    for day in (date(2021, 12, 31), date(2023, 1, 1)):
+        add_film(year, who, mean="0.1", on=day)
+    cohort.freeze_cohort(year.trial, by=year.coordinator)
+
+    told = row(year, who)
+
+    assert (told.risk_class, told.films_counted, told.films_positive) == ("high", 1, 1)
+
+
 def test_osteoporosis_known_before_the_index_date_is_not_new(year):
     """Found out after randomization: the scan in the year is no new diagnosis, and the person stays in the arm."""
     earlier = {
