@@ -84,3 +84,21 @@ def shared() -> Iterator[Path]:
     if not folder.is_dir():
         pytest.skip("the folder ../shared is not on this machine")
     yield folder
+
+
+@pytest.fixture(scope="session")
+def walked(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What every address answered to everybody; the trial it was asked about is gone again afterwards."""
+    from django.db import transaction
+    from django.test import override_settings
+
+    from tests.walk import walk
+
+    folder = tmp_path_factory.mktemp("walk")
+    settings = override_settings(TRIAL_KEY_DIR=folder / "keys", ALLOCATION_LOG_DIR=folder / "allocations")
+    undone = transaction.atomic()
+    undone._from_testcase = True  # as TestCase does: to the code inside it is as if there were no transaction
+    with django_db_blocker.unblock(), settings, undone:
+        found = walk()
+        transaction.set_rollback(True)
+    return found

@@ -1,0 +1,122 @@
+"""A small trial in which something of everything has happened, and the same trial as it might have been."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from django.db import connection, transaction
+
+from analysis import services as analysis
+from config.postgres.roles import as_owner
+from screening.densitometry import Measurement, MeasurementSite, parse_score
+from screening.models import RiskAssessment, Score
+from screening.referrals import AppointmentEvent, ContactOutcome
+from screening.services import cohort, intake, outcomes, referral
+from screening.vocabulary import DiagnosisCode, DrugClass
+from tests.dicom import text_file
+from tests.factories import World, add_film, in_arm, make_participant, make_world, referral_of
+from trial.models import Allocation, Participant
+from trial.partial_dates import parse
+from trial.services import conduct
+
+DAY = 20  # of January 2023, in the stage's own calendar: everybody is randomized
+NAME, PHONE, NUMBER = "Marigold Quill", "+886 555 010", "CANARY-"
+
+
+@dataclass
+class Stage:
+    """A trial in which something of everything has happened, to one participant of each arm alike."""
+
+    world: World
+    screening: Participant
+    control: Participant
+    low: Participant
+    hidden_scores: list[str]  # of everybody outside the screening arm
+
+
+def make_stage(code: str = "DEMO") -> Stage:
+    """Play a small trial through the services."""
+    world = make_world(code)
+    means = ["0.654321", "0.754322", "0.854323", "0.954324", "0.123456"]
+    people = [
+        make_participant(world, name=f"{NAME} {i}", phone=f"{PHONE}{i}", number=f"{NUMBER}{i}")
+        for i in range(len(means))
+    ]
+    for person, mean in zip(people, means, strict=True):
+        add_film(world, person, mean=mean)
+    intake.receive(text_file(), site=world.site, source="test", by=world.radiology_it)
+    frozen = cohort.freeze_cohort(world.trial, by=world.coordinator)
+    made = cohort.randomize_cohort(frozen, by=world.coordinator, occurred_at=_noon(DAY))
+    screened = {a.participant_id for a in made if a.arm == "screening"}
+    hidden = [mean for person, mean in zip(people, means, strict=True) if person.pk not in screened]
+    stage = Stage(world, in_arm(made, "screening"), in_arm(made, "control"), people[-1], hidden)
+    _call_and_scan(world, stage.screening)
+    for person in (stage.screening, stage.control):
+        _usual_care(world, person)
+    analysis.freeze(world.trial, purpose="a test", by=world.trial_statistician)
+    return stage
+
+
+def _noon(day: int) -> datetime:
+    return datetime(2023, 1, day, 4, tzinfo=UTC)  # noon at the site
+
+
+def _call_and_scan(world: World, person: Participant) -> None:
+    offer, by = referral_of(person), world.caller
+    referral.record_attempt(offer, outcome=ContactOutcome.ACCEPTED, by=by, occurred_at=_noon(DAY + 1))
+    conduct.record_consent(person, form_version="1", scope="dxa", by=by, occurred_at=_noon(DAY + 1))
+    booked = referral.book(offer, scheduled_at=_noon(DAY + 3), by=by, occurred_at=_noon(DAY + 1))
+    referral.end_appointment(booked, event=AppointmentEvent.ATTEND, by=by)
+
+
+def _usual_care(world: World, person: Participant) -> None:
+    day, by = parse(f"2023-01-{DAY + 3}"), world.outcome_recorder
+    neck = Measurement(MeasurementSite.FEMORAL_NECK, t_score=parse_score("-2.8"))
+    outcomes.record_dxa(person, exam_date=day, measurements=[neck], by=by)
+    outcomes.record_diagnosis(person, code=DiagnosisCode.OSTEOPOROSIS, diagnosed_on=day, by=by)
+    outcomes.record_treatment(person, drug_class=DrugClass.DENOSUMAB, started_on=day, by=by)
+    said = "A form was signed in the wrong place."
+    conduct.record_deviation(
+        world.trial,
+        participant=person,
+        category="other",
+        severity="minor",
+        description=said,
+        by=world.coordinator,
+    )
+
+
+@contextmanager
+def other_arms(stage: Stage) -> Iterator[None]:
+    """Let the draw of the two people have gone the other way; calls, offer and appointment go with the arm."""
+    one, other = (Allocation.objects.get(participant=p) for p in (stage.screening, stage.control))
+    with _unguarded("trial_allocation"):
+        # By way of somebody without an allocation, for nobody may have two even for a moment.
+        for row, person in ((one, stage.low), (other, stage.screening), (one, stage.control)):
+            Allocation.objects.filter(pk=row.pk).update(participant=person)
+        yield
+
+
+@contextmanager
+def other_scores(stage: Stage) -> Iterator[None]:
+    """Let the model have seen something else in the films of everybody outside the screening arm."""
+    others = Participant.objects.filter(trial=stage.world.trial).exclude(allocation__arm="screening")
+    with _unguarded("screening_score", "screening_riskassessment"):
+        Score.objects.filter(radiograph__participant__in=others).update(
+            mean=Decimal("0.500001"), probabilities=[0.500001] * 10, positive=True
+        )
+        RiskAssessment.objects.filter(participant__in=others).update(films_positive=0)
+        yield
+
+
+@contextmanager
+def _unguarded(*tables: str) -> Iterator[None]:
+    """Lift the guards of tables, which only the owner can, and undo everything at the end."""
+    with transaction.atomic(), as_owner(connection), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for table in tables:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        yield
+        transaction.set_rollback(True)
