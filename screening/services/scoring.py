@@ -130,16 +130,23 @@ def _write_score(film: Radiograph, version: ModelVersion, result: ScoreResult) -
 def waiting() -> QuerySet[Radiograph]:
     """Return films that wait for a score and were never enqueued, or so long ago that they were lost."""
     lost = Q(enqueued_at__isnull=True) | Q(enqueued_at__lt=timezone.now() - LOST_AFTER)
-    return Radiograph.objects.filter(lost, state=FilmState.ELIGIBLE)
+    return Radiograph.objects.filter(lost, state=FilmState.ELIGIBLE).order_by("received_at")
 
 
 def claim_waiting(limit: int = 500) -> list[UUID]:
-    """Mark waiting films as enqueued and return them; films that used up their attempts fail, with the reason."""
+    """Mark waiting films as enqueued and return them; films that used up their attempts fail, with the reason.
+
+    No more than `limit` are on their way at once: in a long line each film would be taken for lost every minute.
+    """
     with audit.context(by=None, why="Waiting films are enqueued"):
         spent = list(waiting().filter(attempts__gte=MAX_ATTEMPTS).select_for_update(skip_locked=True)[:limit])
         for film in spent:
             film.state, film.reason = FilmState.FAILED, "worker_lost"
             film.save(update_fields=["state", "reason"])
-        films = list(waiting().select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
+        on_their_way = Radiograph.objects.filter(
+            state=FilmState.ELIGIBLE, enqueued_at__gte=timezone.now() - LOST_AFTER
+        ).count()
+        room = max(0, limit - on_their_way)
+        films = list(waiting().select_for_update(skip_locked=True).values_list("pk", flat=True)[:room])
         Radiograph.objects.filter(pk__in=films).update(enqueued_at=timezone.now())
     return films

@@ -219,11 +219,13 @@ def test_a_film_whose_tries_are_used_up_by_its_workers_deaths_fails(world):
 
 
 def test_a_sweep_takes_no_more_than_it_is_told(world):
-    films = {receive(world, number).pk for number in range(3)}
+    """Oldest first, and no more on their way at once: a long line is not enqueued again and again."""
+    films = [receive(world, number).pk for number in range(3)]
 
-    first, second, third = (scoring.claim_waiting(limit=2) for _ in range(3))
-
-    assert (len(first), len(second), third) == (2, 1, []) and {*first, *second} == films
+    assert scoring.claim_waiting(limit=2) == films[:2]
+    assert scoring.claim_waiting(limit=2) == []
+    scoring.score_film(films[0])
+    assert scoring.claim_waiting(limit=2) == films[2:]
 
 
 @at_the_same_time
