@@ -6,8 +6,9 @@ An address without an object to be asked about, or a new kind of placeholder, st
 import logging
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from http.cookies import SimpleCookie
 from itertools import product
 from types import SimpleNamespace
@@ -51,7 +52,6 @@ WITHOUT_CONTROL_SCORE = (
 )
 # These pages of the admin answer POST as they answer GET, or not at all.
 READ_ONLY = re.compile(r"/admin/((trial|screening|analysis)/(\w+/)?(<path:object_id>/(history/)?)?)?$")
-TOKEN_OR_AGE = r"[A-Za-z0-9]{64}|\d+\xa0\w+ ago"
 SIGN_IN = ("/accounts/login/?next=", "/admin/login/?next=")
 
 
@@ -226,7 +226,7 @@ def body_of(response: HttpResponse) -> str:
     """Return everything that was sent but what changes from one request to the next."""
     headers = {name: value for name, value in response.headers.items() if name != "Expires"}
     sent = f"{response.status_code} {headers} {response.content.decode(errors='replace')}"
-    return re.sub(TOKEN_OR_AGE, "...", sent)
+    return re.sub(r"[A-Za-z0-9]{64}", "TOKEN", sent)
 
 
 @dataclass
@@ -247,8 +247,7 @@ def walk() -> Walked:
     ask = asking(stage)
     places = [address(route, stage, stage.screening) for route in routes()]
     key_path(stage.world.trial.code).unlink()  # so that no page can know a draw to come
-    now = timezone.now()  # stands still, so that pages differ by what they tell and not by when
-    with logged() as log, patch("django.utils.timezone.now", lambda: now):
+    with logged() as log, still():
         answers, bodies = _ask_all(ask, places)
         bodies |= read(ask, product(EVERYBODY, questions(stage)))
         # Who was turned away is turned away before anything is looked up.
@@ -291,6 +290,23 @@ def questions(stage: Stage) -> list[Address]:
     """Return the questions, asked about the participant of the screening arm."""
     number = stage.screening.study_number
     return [Address(question, question.format(number=number)) for question in QUESTIONS]
+
+
+@contextmanager
+def still() -> Iterator[None]:
+    """Stop the clock that pages read, so that they differ by what they tell and not by when."""
+    moment = timezone.now()
+
+    class Still(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return moment.astimezone(tz)
+
+    with ExitStack() as stack:
+        stack.enter_context(patch("django.utils.timezone.now", lambda: moment))
+        for module in ("django.contrib.humanize.templatetags.humanize", "django.template.defaulttags"):
+            stack.enter_context(patch(f"{module}.datetime", Still))
+        yield
 
 
 @contextmanager
