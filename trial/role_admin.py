@@ -12,13 +12,18 @@ from django.template.response import TemplateResponse
 from trial.acts import ActsAdmin
 from trial.history import history
 from trial.models import Membership
-from trial.roles import Permission
+from trial.roles import Permission, permissions_of
 from trial.steps import Steps, condition
 
 
 def holds(request: HttpRequest, permission: Permission) -> bool:
     """Tell whether the user holds a permission anywhere; Django's staff and superuser flags grant nothing."""
-    return Membership.objects.granting(request.user, permission).exists()
+    held: frozenset[Permission] | None = getattr(request, "held_permissions", None)
+    if held is None:  # read once a request: the frame of every page asks this a hundred times
+        user: Any = request.user
+        roles = Membership.objects.active(user).values_list("role", flat=True) if user.is_active else ()
+        held = request.held_permissions = permissions_of(list(roles))  # type: ignore[attr-defined]
+    return permission in held
 
 
 class RoleGuard:
