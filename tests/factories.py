@@ -2,7 +2,7 @@
 
 import hashlib
 import itertools
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,6 +13,7 @@ from rest_framework.test import APIClient
 
 from screening.models import ModelVersion, Radiograph, Referral, Score
 from screening.services import cohort, scoring
+from screening.services.setup import pin_model, with_waiver
 from screening.vocabulary import FilmState
 from trial import audit
 from trial.models import Allocation, Participant, Site, Trial, TrialKind, User
@@ -52,15 +53,9 @@ def make_user(username: str) -> User:
 
 
 def pinned(protocol: Protocol, model: ModelVersion, threshold: str = "0.5") -> Protocol:
-    """Return the protocol fixed to a model."""
-    score = replace(
-        protocol.score,
-        name=model.name,
-        version=model.version,
-        weights_sha256=model.sha256,
-        threshold=Decimal(threshold),
-    )
-    return replace(protocol, score=score)
+    """Return the protocol with a model and, where it needs one, a waiver of its own."""
+    protocol = pin_model(protocol, model, threshold=Decimal(threshold))
+    return with_waiver(protocol, "Test board 7") if protocol.consent.waiver_reference else protocol
 
 
 def make_world(

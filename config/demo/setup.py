@@ -1,13 +1,13 @@
 """The demonstration's trial, sites and accounts."""
 
 import secrets
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import dataclass
 
 from django.utils import timezone
 
 from screening.models import ModelVersion
 from screening.services import scoring
+from screening.services.setup import pin_model, with_waiver
 from trial.models import Membership, Site, Trial, TrialKind, User
 from trial.protocol import Protocol, template
 from trial.roles import Role
@@ -86,13 +86,4 @@ def ensure_active(trial: Trial, protocol: Protocol, who: dict[Role, User]) -> Tr
 
 def demonstration_protocol(model: ModelVersion) -> Protocol:
     """Return the OPSCAN template fixed to a model, its threshold and the demonstration's waiver."""
-    protocol = template("opscan")
-    threshold = Decimal(str(model.manifest["threshold"]))
-    score = replace(
-        protocol.score,
-        name=model.name,
-        version=model.version,
-        weights_sha256=model.sha256,
-        threshold=threshold,
-    )
-    return replace(protocol, score=score, consent=replace(protocol.consent, waiver_reference=WAIVER))
+    return with_waiver(pin_model(template("opscan"), model), WAIVER)

@@ -215,7 +215,7 @@ def test_a_live_trial_stays_a_draft_for_a_second_person_to_approve(world, capsys
 
     with pytest.raises(CommandError, match="approved on its page, by a second person"):
         call_command("create_trial", "LIVE1", title="A trial", by=by, approved_by=world.investigator.username)
-    call_command("create_trial", "LIVE1", title="A trial", by=by)
+    call_command("create_trial", "LIVE1", title="A trial", by=by, waiver="Board 12, 2026-01-05")
 
     assert "a second person approves it" in capsys.readouterr().out
     site = Site.objects.get(trial__code="LIVE1")
@@ -229,6 +229,11 @@ def test_a_live_trial_stays_a_draft_for_a_second_person_to_approve(world, capsys
         ("DEMO", {}, "There is a trial DEMO already"),
         ("NEW2", {"site": ["North"]}, "write number, name and time zone"),
         ("NEW2", {"site": ["1:North:Mars/Olympus"]}, "not an IANA time zone"),
+        (
+            "NEW2",
+            {"by": "demo-coordinator"},
+            "this trial's own. Enter it before approval. Name it with --waiver",
+        ),
         ("NEW2", {"by": "nobody"}, "There is no account 'nobody'"),
     ],
 )

@@ -11,7 +11,16 @@ from screening.referrals import AppointmentEvent
 from screening.services import referral
 from tests.admin import act_url, booked, do, list_of, masked, page_of
 from tests.browsing import browser, words
-from tests.factories import PASSWORD, in_arm, make_participant, make_user, make_world, randomized, referral_of
+from tests.factories import (
+    PASSWORD,
+    in_arm,
+    make_participant,
+    make_user,
+    make_world,
+    pinned,
+    randomized,
+    referral_of,
+)
 from trial import audit, clock
 from trial.models import (
     Allocation,
@@ -290,7 +299,8 @@ def test_an_act_asks_before_it_is_done_and_a_get_never_does_it(world):
 
 
 def test_a_protocol_version_is_approved_by_a_second_person_and_shows_who_gave_each_value(world):
-    new = template("opscan").amended({"minimum_age": 45}, note="As the ethics board asked.")
+    new = pinned(template("opscan"), world.model)
+    new = new.amended({"minimum_age": 45}, note="As the ethics board asked.")
     version = trials.draft_protocol(world.trial, protocol=new, by=world.investigator)
     shown = words(browser(world.investigator).get(page_of(version)))
     assert "minimum age 45 ours As the ethics board asked." in shown
@@ -304,6 +314,15 @@ def test_a_protocol_version_is_approved_by_a_second_person_and_shows_who_gave_ea
         "superseded",
         "active",
     ]
+
+
+def test_a_version_with_open_places_is_not_approved_and_says_which(world):
+    version = trials.draft_protocol(world.trial, protocol=template("opscan"), by=world.investigator)
+    told = words(do(world.randomization_statistician, "approve", version))
+    for place in ("score.name", "score.version", "score.weights_sha256", "consent.waiver_reference"):
+        assert f"{place} is" in told
+    version.refresh_from_db()
+    assert version.state == "draft"
 
 
 def test_the_investigator_pauses_and_resumes_the_trial(world):

@@ -93,12 +93,19 @@ def approve_protocol(version: ProtocolVersion, *, by: User) -> ProtocolVersion:
     require(by, Permission.APPROVE_PROTOCOL, version.trial)
     if by.pk == version.drafted_by_id:
         raise Refused("You wrote this version. A second person must approve it.")
+    _require_complete(version)
     with audit.context(by=by, why=f"Protocol version {version.number} is approved"):
         version = ProtocolVersion.objects.select_for_update().get(pk=version.pk)
         version.state = next_protocol_state(ProtocolState(version.state), ProtocolEvent.APPROVE)
         version.approved_by, version.approved_at = by, timezone.now()
         version.save()
     return version
+
+
+def _require_complete(version: ProtocolVersion) -> None:
+    """Raise Refused while a place is open that only this trial can fill; one loaded from records is as it was."""
+    if version.trial.kind != TrialKind.RECORDED and (places := version.protocol.approval_problems()):
+        raise Refused(" ".join(["This version can't be approved yet.", *map(str, places)]))
 
 
 def activate(version: ProtocolVersion, *, by: User) -> Trial:

@@ -114,7 +114,10 @@ class Command(BaseCommand):
 def _protocol(**options: Any) -> Protocol:
     protocol = pin_model(template(options["template"]), scoring.register_model())
     waiver = options["waiver"] or ("" if options["kind"] == TrialKind.LIVE else NO_PATIENTS)
-    return with_waiver(protocol, waiver) if waiver else protocol
+    protocol = with_waiver(protocol, waiver) if waiver else protocol
+    if open_places := protocol.approval_problems():
+        raise CommandError(f"{' '.join(map(str, open_places))} Name it with --waiver.")
+    return protocol
 
 
 def _site(text: str) -> tuple[int, str, str]:
