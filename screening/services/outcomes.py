@@ -25,7 +25,7 @@ from trial.ages import age_bounds
 from trial.models import Participant, User
 from trial.partial_dates import PartialDate
 from trial.services import conduct
-from trial.services.trials import Refused
+from trial.services.trials import Refused, require_open
 
 
 class PleaseConfirm(Refused):
@@ -97,6 +97,7 @@ def change_dxa(
         # The participant first, as everywhere, so that nobody waits for each other.
         Participant.objects.select_for_update().get(pk=exam.participant_id)
         exam = DxaExam.objects.select_for_update().get(pk=exam.pk)
+        require_open(exam.participant.trial)
         if seen and seen != fingerprint(exam):
             raise Refused(
                 "Somebody changed this exam while you typed. Compare with what stands now; save again."

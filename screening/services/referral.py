@@ -25,6 +25,7 @@ from screening.referrals import (
 )
 from screening.vocabulary import FilmState, IntakeReason
 from trial import audit, bulk, clock
+from trial.blinding import WINDOW
 from trial.models import Allocation, Participant, Severity, Site, User
 from trial.partial_dates import PartialDate
 from trial.services import conduct
@@ -231,7 +232,7 @@ def close_with_scan(referral: Referral, *, on: date, by: User | None) -> None:
         conduct.record_deviation(
             referral.participant.trial,
             participant=referral.participant,
-            category="scan outside window",
+            category=WINDOW,
             severity=Severity.MINOR,
             description=f"Scanned on {on}; the offer ended on {referral.window_ends_on}.",
             by=by,

@@ -17,7 +17,8 @@ from trial import clock
 from trial.models import Participant, ProtocolDeviation
 from trial.partial_dates import PartialDate, parse
 from trial.services import conduct, people, trials
-from trial.services.trials import Refused
+from trial.services.trials import NotNow, Refused
+from trial.states import TrialEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -372,3 +373,22 @@ def test_the_age_at_an_exam_is_the_lowest_it_can_be(world):
     ]
     assert outcomes.age_at(partial, parse("2023-06-15")) == 72
     assert outcomes.age_at(unknown, parse("2023-06-15")) is None
+
+
+def test_nothing_is_recorded_or_corrected_once_the_trial_is_locked(world):
+    person = make_participant(world)
+    exam = scan(person, "2023-01-05", at(SPINE, "-2.4"))
+    for event in (TrialEvent.CLOSE, TrialEvent.LOCK):
+        trials.move_trial(world.trial, event=event, by=world.investigator)
+    day = parse("2023-01-06")
+
+    for act in (
+        lambda: scan(person, "2023-01-06"),
+        lambda: correct(exam, at(SPINE, "-2.6")),
+        lambda: outcomes.record_diagnosis(person, code=DiagnosisCode.OSTEOPOROSIS, diagnosed_on=day, by=None),
+        lambda: outcomes.record_treatment(person, drug_class=DrugClass.DENOSUMAB, started_on=day, by=None),
+        lambda: conduct.withdraw(person, reason="asked", by=world.coordinator),
+    ):
+        with pytest.raises(NotNow, match="is locked: its data no longer change"):
+            act()
+    assert DxaExam.objects.get() == exam and values(exam)["lumbar_spine"][0] == Decimal("-2.4")

@@ -19,7 +19,7 @@ from trial.models import (
 from trial.partial_dates import PartialDate
 from trial.protocol import Protocol
 from trial.protocol_parts import ConsentPolicy
-from trial.services.trials import Refused
+from trial.services.trials import Refused, require_open
 from trial.states import Event, State, TransitionRefused, next_state
 
 # Once somebody is allocated, an assessment no longer moves them: errors are documented, not undone (Yelland 2015).
@@ -213,7 +213,11 @@ def _locked(participant: Participant) -> Participant:
 
 
 def stamp(trial: Trial, occurred_at: datetime | None) -> dict:
-    """Return when something happened, refused if in the future, and the protocol version in force."""
+    """Return when something happened and the protocol version in force.
+
+    Raises NotNow while the trial takes no data, Refused for a moment in the future.
+    """
+    require_open(trial)
     now = clock.now(trial)
     if occurred_at and occurred_at > now:
         raise Refused(f"{occurred_at:%Y-%m-%d %H:%M} UTC lies in the future. Correct the date.")
