@@ -18,6 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="count a skipped test as failed (for CI)")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file on one process, and all that read the walk on the first: it is the longest."""
     for item in items:
@@ -110,3 +111,28 @@ def walked(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pyte
         found = walk()
         transaction.set_rollback(True)
     return found
+
+
+@pytest.fixture(scope="module")
+def workplace() -> Iterator[Any]:
+    """A workplace whose worker outlives a test, for it takes longest to start."""
+    from tests.workplace import workplace
+
+    with workplace() as place:
+        yield place
+
+
+@pytest.fixture
+def place(transactional_db, workplace: Any, settings) -> Iterator[Any]:
+    """Let this test's web process and worker share the workplace: its broker and its films."""
+    from config.embedded.valkey import ensure_valkey
+    from tests.workplace import forget_broker
+
+    settings.VAR, settings.CELERY_BROKER_URL = workplace.var, ""
+    settings.STORAGES = settings.STORAGES | {
+        "default": settings.STORAGES["default"] | {"OPTIONS": {"location": str(workplace.var / "media")}}
+    }
+    forget_broker()
+    ensure_valkey(workplace.var)
+    yield workplace
+    forget_broker()
