@@ -43,6 +43,8 @@ def serve(say: Say, port: int) -> None:
     for role, (url_name, seen) in PLACES.items():
         say(f"    {role.value:<28} {reverse(url_name):<10} {seen}")
     say(f"    {'everybody':<28} {reverse('role-matrix'):<10} who may do what; {reverse('api-docs')} the API")
+    sys.stdout.flush()  # or a log would hold the passwords back until the server stops
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
     command = [
         sys.executable,
         "-m",

@@ -76,9 +76,8 @@ class Command(BaseCommand):
         films.wait_until_scored(trial)
         self.step(3, "Clinical history, eligibility, randomization")
         for kind, path in history.write_extracts(made_up, settings.VAR / "demo"):
-            call_command(
-                "import_clinical", str(path), trial=trial.code, kind=kind, commit=True, stdout=self.stdout
-            )
+            told = {"verbosity": 0, "stdout": self.stdout}  # the counts, not a line for each person
+            call_command("import_clinical", str(path), trial=trial.code, kind=kind, commit=True, **told)
 
     def randomize(self, trial: Trial, who: dict) -> list[Allocation]:
         """Freeze the cohort and randomize it, once."""

@@ -63,7 +63,7 @@ class Command(BaseCommand):
         return plan
 
     def _say(self, plan: Plan, options: dict[str, Any]) -> None:
-        for verdict in (Verdict.CHANGED, Verdict.UNCHANGED, Verdict.REFUSED):
+        for verdict in (Verdict.CHANGED, Verdict.UNCHANGED, Verdict.REFUSED) if options["verbosity"] else ():
             told = [j for j in plan.of(verdict) if j.message]
             for judged in told[:SHOWN]:
                 self.stdout.write(f"  line {judged.line}: {verdict}: {judged.message}")

@@ -1,0 +1,91 @@
+"""The README's first command, as it is run: twice, on a machine where nothing runs, and stopped in between."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from config.embedded import lease
+
+ROOT = Path(__file__).resolve().parent.parent
+SERVERS = ("DATABASE_URL", "CELERY_BROKER_URL")
+
+
+@pytest.fixture
+def var() -> Iterator[Path]:
+    """A folder for the demonstration's own servers, gone when they are."""
+    with tempfile.TemporaryDirectory(prefix="demo-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+        os.close(lease.take(Path(folder) / "locks" / "keeper", 2))  # LOCK_EX: waits until the keeper has left
+
+
+def demo(var: Path, *arguments: str) -> "subprocess.Popen[str]":
+    """Start the demonstration with servers of its own."""
+    environment = {name: value for name, value in os.environ.items() if name not in SERVERS}
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "demo", "--people", "40", *arguments],
+        cwd=ROOT,
+        env=environment | {"SCREENTRIAL_VAR": str(var)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def number_of(label: str, said: str) -> int:
+    """Return the first number that stands behind a label."""
+    return int(re.search(rf"{re.escape(label)}:? +(\d+)", said).group(1))
+
+
+@pytest.mark.slow
+def test_the_demonstration_runs_prints_its_numbers_and_serves_and_may_be_run_again(var):
+    first = demo(var, "--no-serve")
+    said, _ = first.communicate(timeout=600)
+
+    assert first.returncode == 0
+    assert number_of("Films scored", said) + number_of("Films not scored", said) == number_of(
+        "received", said
+    )
+    randomized = number_of("Randomized", said)
+    assert number_of("Screening arm", said) + number_of("Control arm", said) == randomized > 0
+    assert "272/2456 (11.1%)" in said and "11.20 (7.51, 16.71)" in said
+    assert "0 differ" in said
+    assert said.count("odds ratio") >= 6 and "interaction: Wald p = " in said
+
+    port = free_port()
+    second = demo(var, "--port", str(port))
+    said = ""
+    for line in second.stdout:
+        said += line
+        if "everybody" in line:
+            break
+    assert "The accounts are there since an earlier run" in said
+    assert number_of("Randomized", said) == randomized and "0 differ" in said
+    assert "Sign in" in page(f"http://127.0.0.1:{port}/")
+    second.send_signal(signal.SIGINT)
+    assert second.wait(60) == 0
+
+
+def page(url: str, seconds: float = 60) -> str:
+    """Return a page, once its server is up."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return urlopen(url).read().decode()
+        except OSError:
+            assert time.monotonic() < deadline, f"nobody serves {url}"
+            time.sleep(0.2)
