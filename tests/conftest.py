@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+WALKERS = ("test_leaks.py", "test_permissions.py")
 # Tests never share databases, keys or films with a demonstration on the same machine.
 os.environ.setdefault("SCREENTRIAL_VAR", str(ROOT / "var" / "test"))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -18,13 +19,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="count a skipped test as failed (for CI)")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file on one process, and all that read the walk on the first: it is the longest."""
-    for item in items:
-        group = "walk" if "walked" in item.fixturenames else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: "walked" not in item.fixturenames)
+    """Begin with what reads the walk, for nothing takes longer."""
+    items.sort(key=lambda item: item.path.name not in WALKERS)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep a file's tests on one process, and those of both files that read the walk, so that it is made once."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "walk" if Path(file).name in WALKERS else file
+
+    return ByFile(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
