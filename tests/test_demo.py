@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -21,24 +21,26 @@ SERVERS = ("DATABASE_URL", "CELERY_BROKER_URL")
 
 
 @pytest.fixture
-def var() -> Iterator[Path]:
-    """A folder for the demonstration's own servers, gone when they are."""
-    with tempfile.TemporaryDirectory(prefix="demo-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
-        os.close(lease.take(Path(folder) / "locks" / "keeper", 2))  # LOCK_EX: waits until the keeper has left
-
-
-def demo(var: Path, *arguments: str) -> "subprocess.Popen[str]":
-    """Start the demonstration with servers of its own."""
+def demo() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Start the demonstration, again and again, with servers and a folder of its own; all are gone at the end."""
     environment = {name: value for name, value in os.environ.items() if name not in SERVERS}
-    return subprocess.Popen(
-        [sys.executable, "manage.py", "demo", "--people", "40", *arguments],
-        cwd=ROOT,
-        env=environment | {"SCREENTRIAL_VAR": str(var)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "manage.py", "demo", "--people", "40", *arguments]
+        env, pipe = environment | {"SCREENTRIAL_VAR": folder}, subprocess.PIPE
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=env, stdout=pipe, stderr=subprocess.DEVNULL, text=True
+        )
+        started.append(process)
+        return process
+
+    with tempfile.TemporaryDirectory(prefix="demo-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield start
+        for process in started:
+            process.kill()
+            process.communicate()
+        os.close(lease.take(Path(folder) / "locks" / "keeper", 2))  # LOCK_EX: waits until the keeper has left
 
 
 def free_port() -> int:
@@ -52,8 +54,8 @@ def number_of(label: str, said: str) -> int:
 
 
 @pytest.mark.slow
-def test_the_demonstration_runs_prints_its_numbers_and_serves_and_may_be_run_again(var):
-    first = demo(var, "--no-serve")
+def test_the_demonstration_runs_prints_its_numbers_and_serves_and_may_be_run_again(demo):
+    first = demo("--no-serve")
     said, _ = first.communicate(timeout=600)
 
     assert first.returncode == 0
@@ -67,11 +69,11 @@ def test_the_demonstration_runs_prints_its_numbers_and_serves_and_may_be_run_aga
     assert said.count("odds ratio") >= 6 and "interaction: Wald p = " in said
 
     port = free_port()
-    second = demo(var, "--port", str(port))
+    second = demo("--port", str(port))
     said = ""
     for line in second.stdout:
         said += line
-        if "everybody" in line:
+        if line.startswith("    everybody"):
             break
     assert "The accounts are there since an earlier run" in said
     assert number_of("Randomized", said) == randomized and "0 differ" in said

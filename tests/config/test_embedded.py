@@ -35,8 +35,10 @@ import os, time
 time.sleep(0.5)  # until the thread that watches the keeper waits
 os.fork()
 """
+# In one piece, for a fork says it too, at the same moment.
 WAIT = """
-print("ready", flush=True)
+import os
+os.write(1, b"ready\\n")
 sys.stdin.read()
 """
 PACKAGES = str(Path(psycopg.__file__).parents[1])

@@ -294,7 +294,7 @@ def test_a_trial_without_a_protocol_records_no_scan(db):
 
     answer = signed_in(draft.outcome_recorder).post(EXAMS, exam(make_participant(draft)))
 
-    assert refused(answer, 409, "no_protocol", "Activate one")
+    assert refused(answer, 409, "not_now", "no protocol in force yet. Approve and activate one")
     assert not DxaExam.objects.exists()
 
 
