@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 
 from django.db import connection, transaction
 
@@ -15,6 +16,24 @@ _how: ContextVar[str] = ContextVar("how", default="")
 
 SYSTEM = "system"
 SETTINGS = ("pghistory.context_id", "pghistory.context_metadata")
+
+
+@dataclass(frozen=True)
+class _Act:
+    """What one person does at once; all changes of an act share its id."""
+
+    by: str
+    how: str
+    why: str
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        return {"by": self.by, "why": self.why, "how": self.how}
+
+
+# The act that this process is at, as the database was told.
+_act: ContextVar[_Act | None] = ContextVar("act", default=None)
 
 
 @contextmanager
@@ -31,29 +50,34 @@ def entry(how: str) -> Iterator[None]:
 def context(*, by: User | None, why: str, how: str | None = None) -> Iterator[None]:
     """Open a transaction whose changes carry who (None: the system itself), why and how.
 
+    Inside an act of the same person nothing new begins: one act has one reason and is done or undone as a whole,
+    so a refusal inside it must not be caught before it has left the act.
+
     django-pghistory's own context leaks to the end of the transaction and breaks composed SQL; this one sets
     both of its settings for the block and puts the previous values back.
     """
-    metadata = {"by": str(by.pk) if by else SYSTEM, "why": why, "how": how or _how.get() or "code"}
+    outer = _act.get()
+    act = _Act(str(by.pk) if by else SYSTEM, how or _how.get() or "code", why)
+    if outer and (outer.by, outer.how) == (act.by, act.how):
+        with transaction.atomic(savepoint=False):
+            yield
+        return
+    inside = connection.in_atomic_block
     with transaction.atomic():
-        previous = _current()
-        _set(str(uuid.uuid4()), json.dumps(metadata))
-        yield
-        _set(*previous)
+        _set(act)
+        token = _act.set(act)
+        try:
+            yield
+        finally:
+            _act.reset(token)
+        if inside:  # otherwise the settings end with the transaction
+            _set(outer)
 
 
-def _current() -> tuple[str, str]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT COALESCE(current_setting(%s, true), ''), COALESCE(current_setting(%s, true), '')",
-            SETTINGS,
-        )
-        return cursor.fetchone()
-
-
-def _set(context_id: str, metadata: str) -> None:
+def _set(act: _Act | None) -> None:
+    settings = (str(act.id), json.dumps(act.metadata)) if act else ("", "")
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT set_config(%s, %s, true), set_config(%s, %s, true)",
-            (SETTINGS[0], context_id, SETTINGS[1], metadata),
+            (SETTINGS[0], settings[0], SETTINGS[1], settings[1]),
         )

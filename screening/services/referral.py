@@ -1,7 +1,6 @@
 """The offer of a scan: opened for the screening arm, called, booked, kept or missed, ended."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import date, datetime
 
 from django.db.models import QuerySet
@@ -30,7 +29,7 @@ from trial.models import Allocation, Participant, Severity, Site, User
 from trial.partial_dates import PartialDate
 from trial.services import conduct
 from trial.services.trials import Refused
-from trial.states import State, TransitionRefused
+from trial.states import State
 
 
 def open_all(allocations: Sequence[Allocation], *, by: User | None) -> list[Referral]:
@@ -280,7 +279,7 @@ def _stop(participant: Participant, by: User | None) -> None:
         of=("self",)
     ):
         _cancel_booked(referral, "the offer was stopped")
-        with suppress(TransitionRefused):  # it had ended already
+        if (ReferralState(referral.state), ReferralEvent.STOP) in TRANSITIONS:  # else it had ended already
             move(referral, event=ReferralEvent.STOP, by=by)
 
 

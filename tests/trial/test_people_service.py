@@ -227,7 +227,7 @@ def test_whose_identity_was_erased_stays_in_the_trial_and_is_not_called(world):
     with pytest.raises(Refused, match="was erased"):
         people.update_identity(person, by=world.coordinator, why="Found a card", name="Zebulon Quickfinch")
     told = [e.pgh_context["why"] for e in Person.pgh_event_model.objects.order_by("pgh_id")]
-    assert told == ["People become known", "Asked to be forgotten"]
+    assert told == ["People are registered", "Asked to be forgotten"]
 
 
 def test_a_key_of_another_installation_reads_nothing(world, settings):

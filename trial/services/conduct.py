@@ -20,7 +20,7 @@ from trial.partial_dates import PartialDate
 from trial.protocol import Protocol
 from trial.protocol_parts import ConsentPolicy
 from trial.services.trials import Refused, require_open
-from trial.states import Event, State, TransitionRefused, next_state
+from trial.states import Event, State, next_state
 
 # Once somebody is allocated, an assessment no longer moves them: errors are documented, not undone (Yelland 2015).
 SETTLED = (State.RANDOMIZED, State.WITHDRAWN, State.DIED)
@@ -172,10 +172,11 @@ def record_death(participant: Participant, *, died_on: PartialDate, by: User | N
     if died_on.earliest > clock.today(participant.site):
         raise Refused(f"The date of death, {died_on}, lies in the future. Correct it.")
     with audit.context(by=by, why="A death is recorded"):
-        try:
+        participant = _locked(participant)
+        if (
+            participant.state != State.DIED
+        ):  # of whoever is known to have died, the date may still be made exact
             participant = change_state(participant, event=Event.DIE, by=by, why=f"Died {died_on}")
-        except TransitionRefused:
-            participant = _locked(participant)  # known to have died: the date may still be made exact
         participant.died_on = str(died_on)
         participant.save(update_fields=["died_on"])
     return participant
