@@ -7,9 +7,9 @@ from screening.services import cohort, referral
 from screening.vocabulary import FilmState
 from trial.acts import Act
 from trial.admin_forms import DeathForm, WithdrawalForm
+from trial.allocation_rules import Method
 from trial.models import Allocation, Cohort, Participant, Trial, User
 from trial.participant_acts import alive_and_in
-from trial.randomization import Method
 from trial.roles import Permission
 from trial.services.trials import Refused
 from trial.states import State, TrialState

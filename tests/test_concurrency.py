@@ -20,12 +20,14 @@ from screening.models import Referral
 from screening.services import cohort
 from tests.factories import World, high_risk, make_participant, make_world
 from trial import allocation_log
+from trial.allocation_rules import Method
 from trial.keys import trial_key
 from trial.models import Allocation, Baseline, Participant, Person, PersonKey, Site, Stratum
 from trial.protocol import template
 from trial.protocol_parts import Factor
-from trial.randomization import KeyedStream, Method, draws, stream_label
+from trial.randomization import draws
 from trial.services import allocation, people, trials
+from trial.streams import KeyedStream, stream_label
 from trial.study_numbers import study_number
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -15,8 +15,8 @@ from trial import audit
 from trial.forms import PageForm
 from trial.models import Membership, ProtocolVersion
 from trial.pages import NOT_SAVED, refusals
-from trial.randomization import RuleError
 from trial.roles import Permission
+from trial.streams import RuleError
 
 MOST_ROWS = 500  # at once by hand; a cohort is randomized as a whole from its own page
 

@@ -6,6 +6,7 @@ import secrets
 from pathlib import Path
 
 from django.conf import settings
+from django.db import connection
 
 from trial.crypto import fingerprint
 from trial.models import Trial
@@ -57,3 +58,22 @@ def _read(code: str) -> bytes:
             "Ask the system administrator to put the key file back."
         )
     return key
+
+
+def is_of_a_trial(key: bytes) -> bool:
+    """Tell whether a key, or the key written in it as hexadecimal digits, is a trial's: on record or on this disk."""
+    tried = {fingerprint(k) for k in (key, _unhex(key)) if k}
+    folder = Path(settings.TRIAL_KEY_DIR)
+    on_disk = {fingerprint(_unhex(path.read_bytes()) or b"-") for path in folder.glob("*.key")}
+    if tried & on_disk:
+        return True
+    # A rehearsal needs no trial, and so no database that knows any.
+    recorded = Trial._meta.db_table in connection.introspection.table_names()
+    return recorded and Trial.objects.filter(key_fingerprint__in=tried).exists()
+
+
+def _unhex(text: bytes) -> bytes:
+    try:
+        return bytes.fromhex(text.decode().strip())
+    except ValueError:
+        return b""

@@ -13,9 +13,10 @@ from rest_framework.views import exception_handler, set_rollback
 from trial.allocation_log import OnHold
 from trial.keys import KeyUnusable
 from trial.models import ProtocolVersion
-from trial.randomization import ListExhausted, RuleError
+from trial.randomization import ListExhausted
 from trial.services.trials import NotNow, Refused
 from trial.states import TransitionRefused
+from trial.streams import RuleError
 
 logger = logging.getLogger(__name__)
 

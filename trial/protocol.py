@@ -16,6 +16,7 @@ from operator import getitem
 from pathlib import Path
 from typing import Any
 
+from trial.allocation_rules import AllocationRule, rule_faults
 from trial.protocol_parts import (
     Allocation,
     AllowedDrug,
@@ -33,7 +34,6 @@ from trial.protocol_parts import (
     UnknownPerson,
     View,
 )
-from trial.randomization import AllocationRule, rule_faults
 from trial.reading import MISSING, Problem, Reader, settled
 from trial.roles import Hidden, Role, shown_to
 

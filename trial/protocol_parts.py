@@ -6,7 +6,7 @@ from datetime import date, time
 from decimal import Decimal
 from enum import StrEnum
 
-from trial.randomization import AllocationRule, Method
+from trial.allocation_rules import AllocationRule, Method
 from trial.reading import Reader
 
 

@@ -1,127 +1,65 @@
-"""Draw allocations from a keyed stream, so that a sealed key replays every draw and nothing is stored.
+"""Draw allocations from a keyed stream, so that a sealed key replays every draw and no draw to come is stored.
 
-The stream is HMAC-SHA256(key, "label:i") for i = 1, 2, ...; the first eight bytes, big-endian, are one
-64-bit word. ``below(n)`` rejects words past the last full multiple of n. A list is made by drawing a block
-size, then shuffling the block (Fisher-Yates from the top); the random allocation rule is one block of the
-whole total. A draw is named by its 1-based index in the stratum; block borders and stream counters are
-never stored, and what is cached lives in the memory of one process only.
+A list is made by drawing a block size, then shuffling the block (Fisher-Yates from the top); the random
+allocation rule is one block of the whole total. The other methods give each arm a chance by who was allocated
+before (trial.chances) and take one number of the stream. A draw is named by its 1-based index in the stratum;
+block borders and stream counters are never stored, and what is cached lives in the memory of one process only.
 """
 
-import hmac
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass
+from fractions import Fraction
 from hashlib import sha256
-from itertools import islice
+from itertools import chain, islice
 from threading import Lock
+
+from trial.allocation_rules import LISTED, AllocationRule, Method, rule_faults
+from trial.chances import (
+    Arms,
+    Chances,
+    Margins,
+    Measure,
+    biased_coin,
+    big_stick,
+    by_ratio,
+    minimization,
+    pick,
+)
+from trial.streams import KeyedStream, RuleError
 
 ENGINE_VERSION = "hmac-sha256-1"
 
-WORD = 1 << 64
 CACHED_LISTS = 256
 MAX_SLACK_UNITS = 10
-
-Arms = tuple[tuple[str, int], ...]
-
-
-class Method(StrEnum):
-    """How a stratum's list is made."""
-
-    PERMUTED_BLOCKS = "permuted_blocks"
-    RANDOM_ALLOCATION_RULE = "random_allocation_rule"
-    UPLOADED_LIST = "uploaded_list"
+STRATUM = "stratum"  # the one margin of methods that look at their own stratum alone
 
 
 class ListExhausted(Exception):
     """Raised when a stratum's list has no allocation left; names no arm."""
 
 
-class RuleError(ValueError):
-    """Raised when an allocation rule can't be drawn from; says what, the limit and what to do."""
-
-
 @dataclass(frozen=True)
 class Draw:
-    """One allocation: 1-based index in its stratum, and the arm's name."""
+    """One allocation: 1-based index in its stratum, the arm's name, and what a draw by chances went by."""
 
     index: int
     arm: str
-
-
-@dataclass(frozen=True)
-class AllocationRule:
-    """Method, arms with their ratio in order, block sizes (permuted blocks) and total (allocation rule)."""
-
-    method: Method
-    arms: Arms
-    block_sizes: tuple[int, ...] = ()
-    total: int | None = None
-
-    def with_total(self, total: int) -> "AllocationRule":
-        """Return the rule for a cohort of known size."""
-        return replace(self, total=total)
-
-    @property
-    def unit(self) -> int:
-        """Sum of the ratio: 2 for 1:1, 3 for 2:1."""
-        return sum(share for _, share in self.arms)
-
-
-class KeyedStream:
-    """Words of a keyed stream; keeps the keyed hash, not the key, and shows neither."""
-
-    __slots__ = ("_counter", "_label", "_mac")
-
-    def __init__(self, key: bytes, label: str) -> None:
-        if not key:
-            raise RuleError("The trial key is empty. Set the key of this trial before drawing.")
-        self._mac = hmac.new(key, digestmod=sha256)
-        self._label = label
-        self._counter = 0
-
-    def __repr__(self) -> str:
-        return f"<KeyedStream {self._label!r}, key hidden>"
-
-    def __reduce__(self) -> str:
-        raise TypeError("A keyed stream is never written down.")
-
-    def word(self) -> int:
-        """Return the next 64-bit word."""
-        self._counter += 1
-        mac = self._mac.copy()
-        mac.update(f"{self._label}:{self._counter}".encode())
-        return int.from_bytes(mac.digest()[:8], "big")
-
-    def below(self, n: int) -> int:
-        """Return a number uniform on 0 .. n-1, by rejection (a bare modulo would favor small numbers)."""
-        limit = WORD - WORD % n
-        while (word := self.word()) >= limit:
-            pass
-        return word % n
-
-    def shuffle(self, items: list[str]) -> list[str]:
-        """Shuffle in place, Fisher-Yates from the top; return the list."""
-        for top in range(len(items) - 1, 0, -1):
-            other = self.below(top + 1)
-            items[top], items[other] = items[other], items[top]
-        return items
-
-
-def stream_label(trial_code: str, list_version: int | str, stratum_label: str) -> str:
-    """Name a stratum's stream; two different triples never share one.
-
-    Parts are joined by "/" and a "/" or "%" inside a part is escaped, so no part can imitate a border.
-    """
-    return "/".join(_escape(str(part)) for part in (trial_code, list_version, stratum_label))
+    uniform: float | None = None
+    chances: Chances | None = None
 
 
 def permuted_blocks(stream: KeyedStream, arms: Arms, block_sizes: Sequence[int]) -> Iterator[str]:
-    """Yield arms without end: draw a block size, then a shuffled block that keeps the ratio."""
+    """Yield arms without end, block after block."""
+    return chain.from_iterable(blocks(stream, arms, block_sizes))
+
+
+def blocks(stream: KeyedStream, arms: Arms, block_sizes: Sequence[int]) -> Iterator[list[str]]:
+    """Yield blocks without end: draw a size, then shuffle a block of it that keeps the ratio."""
     unit = sum(share for _, share in arms)
     while True:
         size = block_sizes[stream.below(len(block_sizes))]
-        yield from stream.shuffle(_block(arms, size // unit))
+        yield stream.shuffle(_block(arms, size // unit))
 
 
 def random_allocation_rule(stream: KeyedStream, arms: Arms, total: int) -> Iterator[str]:
@@ -168,9 +106,18 @@ def uploaded_faults(uploaded: Sequence[str], arms: Arms) -> list[str]:
 
 
 def draw(
-    rule: AllocationRule, *, key: bytes, label: str, index: int, uploaded: Sequence[str] | None = None
+    rule: AllocationRule,
+    *,
+    key: bytes,
+    label: str,
+    index: int,
+    uploaded: Sequence[str] | None = None,
+    before: Margins | None = None,
 ) -> Draw:
     """Return the draw at a 1-based index of the stratum's list; the same arguments give the same draw.
+
+    ``before`` counts who was allocated before, by arm: for minimization at the newcomer's own level of each factor,
+    else of the stratum (under STRATUM). Lists don't ask for it.
 
     Raises ListExhausted past the end of a finite list and RuleError for a rule that can't be drawn from.
     """
@@ -179,19 +126,54 @@ def draw(
     check_rule(rule)
     if rule.method is Method.UPLOADED_LIST:
         return Draw(index, uploaded_arm(_given(uploaded), rule.arms, index, label))
+    if rule.method not in LISTED:
+        return _draw_by_chances(rule, KeyedStream(key, label), index, before or {})
     arms = _LISTS.upto(rule, key, label, index)
     if index > len(arms):
         raise _exhausted(label, index)
     return Draw(index, arms[index - 1])
 
 
+def _draw_by_chances(rule: AllocationRule, stream: KeyedStream, index: int, before: Margins) -> Draw:
+    uniform, chances = stream.uniform(index), chances_of(rule, before)
+    return Draw(index, pick(chances, uniform), uniform, chances)
+
+
+def chances_of(rule: AllocationRule, before: Margins) -> Chances:
+    """Return each arm's chance for the next to be allocated."""
+    counts = before.get(STRATUM, {})
+    match rule:
+        case AllocationRule(method=Method.SIMPLE):
+            return by_ratio(rule.arms)
+        case AllocationRule(method=Method.BIG_STICK, limit=int(limit)):
+            return big_stick(rule.arms, counts, limit)
+        case AllocationRule(method=Method.BIASED_COIN, p=Fraction() as p):
+            return biased_coin(rule.arms, counts, p)
+        case AllocationRule(method=Method.MINIMIZATION, p=Fraction() as p, measure=Measure() as measure):
+            return minimization(rule.arms, before, dict(rule.weights), measure, p)
+    raise RuleError(f"{rule.method} gives no chances: its arms stand in a list.")
+
+
 def draws(rule: AllocationRule, *, key: bytes, label: str, count: int) -> list[Draw]:
-    """Return the first ``count`` draws, made afresh without the cache (for replaying past allocations)."""
+    """Return the first ``count`` draws, made afresh without the cache (for replaying past allocations).
+
+    Minimization depends on who comes, so there each draw is made alone.
+    """
     check_rule(rule)
+    if rule.method not in (*LISTED, Method.MINIMIZATION, Method.UPLOADED_LIST):
+        return list(_draws_by_chances(rule, KeyedStream(key, label), count))
     arms = list(islice(_sequence(rule, key, label), count))
     if len(arms) < count:
         raise _exhausted(label, count)
     return [Draw(index, arm) for index, arm in enumerate(arms, 1)]
+
+
+def _draws_by_chances(rule: AllocationRule, stream: KeyedStream, count: int) -> Iterator[Draw]:
+    counts = {arm: 0 for arm, _ in rule.arms}
+    for index in range(1, count + 1):
+        drawn = _draw_by_chances(rule, stream, index, {STRATUM: counts})
+        counts[drawn.arm] += 1
+        yield drawn
 
 
 def check_rule(rule: AllocationRule) -> None:
@@ -201,31 +183,6 @@ def check_rule(rule: AllocationRule) -> None:
         faults["total"] = "is not set; freeze the cohort first, its size is the total"
     if faults:
         raise RuleError("; ".join(f"{name} {fault}" for name, fault in faults.items()))
-
-
-def rule_faults(rule: AllocationRule) -> dict[str, str]:
-    """Return field -> fault of a rule as written in a protocol (a total may still be open)."""
-    faults = {}
-    names = [name for name, _ in rule.arms]
-    if len(names) < 2 or len(set(names)) < len(names) or any(share < 1 for _, share in rule.arms):
-        faults["arms"] = "must be two or more different names, each with a share of 1 or more"
-    elif sizes := _size_fault(rule):
-        faults["block_sizes"] = sizes
-    if rule.total is not None and (rule.total < 1 or rule.method is not Method.RANDOM_ALLOCATION_RULE):
-        faults["total"] = f"is {rule.total}; only the random allocation rule takes one, of 1 or more"
-    return faults
-
-
-def _size_fault(rule: AllocationRule) -> str:
-    sizes = rule.block_sizes
-    if rule.method is not Method.PERMUTED_BLOCKS:
-        return f"are {list(sizes)}; only permuted blocks take them, leave them empty" if sizes else ""
-    # The order of the sizes is part of the draw, so there is one way to write them.
-    if not sizes or list(sizes) != sorted(set(sizes)):
-        return f"are {list(sizes)}; give one or more different sizes in rising order, such as [4, 6]"
-    if any(size < 1 or size % rule.unit for size in sizes):
-        return f"are {list(sizes)}; each must be a multiple of {rule.unit}, the sum of the ratio"
-    return ""
 
 
 def _block(arms: Arms, times: int) -> list[str]:
@@ -238,7 +195,7 @@ def _sequence(rule: AllocationRule, key: bytes, label: str) -> Iterator[str]:
         return permuted_blocks(stream, rule.arms, rule.block_sizes)
     if rule.method is Method.RANDOM_ALLOCATION_RULE and rule.total is not None:
         return random_allocation_rule(stream, rule.arms, rule.total)
-    raise RuleError(f"{rule.method} has no keyed stream; give the uploaded list.")
+    raise RuleError(f"{rule.method} has no list of its own to replay: each draw is made alone.")
 
 
 def _given(uploaded: Sequence[str] | None) -> Sequence[str]:
@@ -254,10 +211,6 @@ def _exhausted(label: str, index: int) -> ListExhausted:
         f"The list of stratum {label!r} has no allocation number {index}; nothing was drawn. "
         "Tell the randomization statistician, who can extend the list."
     )
-
-
-def _escape(part: str) -> str:
-    return part.replace("%", "%25").replace("/", "%2F")
 
 
 class _Lists:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from fractions import Fraction
 from typing import Any, TypeVar
 
 C = TypeVar("C", bound=StrEnum)
@@ -72,6 +73,18 @@ class Reader:
         return self._refuse(
             name, value, f"a number between {low} and {high}", 'Write it as text: "0.5".', low
         )
+
+    def fraction(self, name: str) -> Fraction:
+        """Read a probability between 0 and 1, both exclusive, kept exactly."""
+        value = self._take(name)
+        try:
+            number = Fraction(str(value)) if isinstance(value, str | float) else None
+        except (ValueError, ZeroDivisionError):
+            number = None
+        if number is not None and 0 < number < 1:
+            return number
+        limit = "a probability above 0 and below 1"
+        return self._refuse(name, value, limit, 'Write it as "2/3" or "0.8".', Fraction(1, 2))
 
     def day(self, name: str) -> date:
         """Read a date written YYYY-MM-DD."""

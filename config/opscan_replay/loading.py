@@ -17,10 +17,10 @@ from config.opscan_replay.people import FOLLOW_UP_END, INDEX_DATE, RANDOMIZED_ON
 from screening.models import Referral
 from screening.referrals import AppointmentEvent, ContactOutcome
 from screening.services import cohort, referral
+from trial.allocation_rules import Method
 from trial.eligibility import Facts
 from trial.models import Participant, Trial, TrialKind, User
 from trial.protocol import Protocol, template
-from trial.randomization import Method
 from trial.roles import Role
 from trial.services import allocation, conduct, trials
 from trial.services import people as registry

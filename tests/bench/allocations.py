@@ -27,10 +27,11 @@ from trial.keys import trial_key
 from trial.models import Arm, Participant, Stratum, User
 from trial.partial_dates import parse
 from trial.protocol import template
-from trial.randomization import draws, stream_label
+from trial.randomization import draws
 from trial.services import allocation
 from trial.services.allocation import Candidate
 from trial.services.people import NewPerson, register_all
+from trial.streams import stream_label
 
 CLIENTS = 16
 ROUNDS = 8

@@ -11,10 +11,10 @@ from screening.services import cohort
 from tests.dicom import chest_film, ct_slice, lateral_film, text_file, truncated_film
 from tests.factories import add_film, high_risk, in_arm, make_participant, make_world, signed_in
 from trial import allocation_log, models
+from trial.allocation_rules import Method
 from trial.keys import key_path
 from trial.models import Allocation
 from trial.protocol import template
-from trial.randomization import Method
 from trial.roles import MATRIX, Permission, Role
 from trial.services import trials
 from trial.states import TrialEvent

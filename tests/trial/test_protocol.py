@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trial.allocation_rules import Method
 from trial.protocol import Protocol, ProtocolError, template, template_names
-from trial.randomization import Method
 from trial.roles import Role
 
 

@@ -15,21 +15,18 @@ from hypothesis import strategies as st
 
 import trial
 from trial import randomization
+from trial.allocation_rules import AllocationRule, Method
 from trial.randomization import (
-    AllocationRule,
     Draw,
-    KeyedStream,
     ListExhausted,
-    Method,
-    RuleError,
     check_rule,
     draw,
     draws,
     permuted_blocks,
     random_allocation_rule,
-    stream_label,
     uploaded_faults,
 )
+from trial.streams import KeyedStream, RuleError, stream_label
 
 KEY = b"test-only-key-1"
 ONE_TO_ONE = (("screening", 1), ("control", 1))
@@ -271,7 +268,7 @@ def test_a_rule_that_cannot_be_drawn_from_says_why(rule, said):
 
 
 def test_only_keyed_lists_can_be_replayed_from_the_key():
-    with pytest.raises(RuleError, match="no keyed stream"):
+    with pytest.raises(RuleError, match="each draw is made alone"):
         draws(UPLOADED, key=KEY, label="t", count=1)
 
 

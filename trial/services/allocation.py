@@ -12,6 +12,7 @@ from django.db import transaction
 
 from trial import allocation_log, audit, bulk, clock
 from trial.ages import age_bounds
+from trial.allocation_rules import Method
 from trial.crypto import open_with, seal_for
 from trial.keys import trial_key
 from trial.models import (
@@ -26,10 +27,11 @@ from trial.models import (
     User,
 )
 from trial.protocol import Protocol
-from trial.randomization import ENGINE_VERSION, Method, draw, stream_label
+from trial.randomization import ENGINE_VERSION, draw
 from trial.services.conduct import change_states, consent_missing_before_randomization
 from trial.services.trials import NotNow, Refused
 from trial.states import Event, State, TrialState, next_state
+from trial.streams import stream_label
 
 
 class Candidate(NamedTuple):
