@@ -1,6 +1,22 @@
-"""What must never happen to a film, a call or a scan, as plain SQL. For the functions see trial/guards.py."""
+"""What must never happen to a film, a call or a scan, as plain SQL. For the functions see trial/triggers.py."""
 
-from trial.guards import event_tables, guard_columns, guard_tables
+from screening.referrals import (
+    APPOINTMENT_TRANSITIONS,
+    TO_BE_CALLED,
+    TRANSITIONS,
+    AppointmentState,
+    ReferralState,
+)
+from trial.triggers import (
+    event_tables,
+    guard_clock,
+    guard_columns,
+    guard_dates,
+    guard_moves,
+    guard_tables,
+    guard_trial,
+    trial_function,
+)
 
 APPEND_ONLY = (
     "screening_score",
@@ -21,7 +37,7 @@ CHANGING = (
 STAYS = {
     "screening_radiograph": ("trial_id", "person_id", "sop_instance_hash", "file_sha256", "pixel_sha256"),
     "screening_referral": ("allocation_id",),
-    "screening_appointment": ("referral_id",),
+    "screening_appointment": ("referral_id", "scheduled_at"),
     "screening_dxaexam": ("participant_id",),
     "screening_dxameasurement": ("exam_id",),
     "screening_diagnosis": ("participant_id",),
@@ -43,7 +59,8 @@ CREATE TRIGGER written_once BEFORE UPDATE OR DELETE ON screening_receipt
 
 # Nobody who withdrew, died, objected or is outside the window is called; nobody gets a window of another
 # length.
-CALLS = """
+CALLS = (
+    """
 CREATE OR REPLACE FUNCTION check_referral() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE last_day date;
 BEGIN
@@ -59,28 +76,71 @@ END $$;
 CREATE TRIGGER check_referral BEFORE INSERT OR UPDATE ON screening_referral
     FOR EACH ROW EXECUTE FUNCTION check_referral();
 
-CREATE OR REPLACE FUNCTION check_contact() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION require_offer(offer uuid, moment timestamptz, states text[]) RETURNS void
+LANGUAGE plpgsql AS $$
 DECLARE p record; day date;
 BEGIN
-    SELECT pa.state, pa.do_not_call, r.window_ends_on, a.randomized_on, s.time_zone INTO p
+    SELECT pa.state, pa.do_not_call, r.state AS offer_state, r.window_ends_on, a.randomized_on, s.time_zone INTO p
       FROM screening_referral r JOIN trial_allocation a ON a.id = r.allocation_id
       JOIN trial_participant pa ON pa.id = a.participant_id JOIN trial_site s ON s.id = pa.site_id
-     WHERE r.id = NEW.referral_id FOR UPDATE OF pa;
-    day := (NEW.occurred_at AT TIME ZONE p.time_zone)::date;
+     WHERE r.id = offer FOR UPDATE OF pa;
+    day := (moment AT TIME ZONE p.time_zone)::date;
     IF p.state <> 'randomized' THEN
         RAISE EXCEPTION 'This participant is %: no contact.', p.state USING ERRCODE = 'check_violation';
     END IF;
     IF p.do_not_call THEN
         RAISE EXCEPTION 'This participant is not to be called.' USING ERRCODE = 'check_violation';
     END IF;
+    IF p.offer_state <> ALL (states) THEN
+        RAISE EXCEPTION 'This offer is %, not %.', p.offer_state, array_to_string(states, ' or ')
+            USING ERRCODE = 'check_violation';
+    END IF;
     IF day NOT BETWEEN p.randomized_on AND p.window_ends_on THEN
         RAISE EXCEPTION 'The offer runs from % to %; % is outside.', p.randomized_on, p.window_ends_on, day
             USING ERRCODE = 'check_violation';
     END IF;
+END $$;
+
+CREATE OR REPLACE FUNCTION check_contact() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE present timestamptz;
+BEGIN
+    PERFORM require_offer(NEW.referral_id, NEW.occurred_at, TG_ARGV);
+    SELECT clock_timestamp() - make_interval(days => t.clock_offset_days) INTO present
+      FROM trial_protocolversion v JOIN trial_trial t ON t.id = v.trial_id WHERE v.id = NEW.protocol_version_id;
+    -- A minute, for the clocks of two machines.
+    IF NEW.occurred_at > present + interval '1 minute' THEN
+        RAISE EXCEPTION 'This call of % lies in the future: it is %.', NEW.occurred_at, present
+            USING ERRCODE = 'check_violation';
+    END IF;
     RETURN NEW;
 END $$;
+
+CREATE OR REPLACE FUNCTION check_appointment() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM require_offer(NEW.referral_id, NEW.scheduled_at, TG_ARGV);
+    RETURN NEW;
+END $$;
+"""
+    + f"""
 CREATE TRIGGER check_contact BEFORE INSERT ON screening_contactattempt
-    FOR EACH ROW EXECUTE FUNCTION check_contact();
+    FOR EACH ROW EXECUTE FUNCTION check_contact({", ".join(TO_BE_CALLED)});
+CREATE TRIGGER check_appointment BEFORE INSERT ON screening_appointment
+    FOR EACH ROW EXECUTE FUNCTION check_appointment({ReferralState.ACCEPTED});
+"""
+)
+
+# Only who the patient rule puts at high risk is allocated, and the allocation keeps that as its evidence.
+RISK = """
+CREATE OR REPLACE FUNCTION check_risk() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.evidence->>'risk_class' IS DISTINCT FROM 'high' OR NOT EXISTS (SELECT 1 FROM screening_riskassessment r
+        WHERE r.participant_id = NEW.participant_id AND r.risk_class = 'high') THEN
+        RAISE EXCEPTION 'Only a participant at high risk is randomized, with the evidence for it.'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER check_risk BEFORE INSERT ON trial_allocation FOR EACH ROW EXECUTE FUNCTION check_risk();
 """
 
 # A trial's scan belongs to a kept appointment of the same person; a score belongs to the film it was made
@@ -119,4 +179,52 @@ CREATE TRIGGER check_radiograph BEFORE INSERT OR UPDATE ON screening_radiograph
     FOR EACH ROW EXECUTE FUNCTION check_radiograph();
 """
 
-INSTALL = guard_tables(APPEND_ONLY, CHANGING) + guard_columns(STAYS) + ARM_KEYS + CALLS + SCANS
+# What follows what is said in screening/referrals.py.
+MOVES = guard_moves("screening_referral", "referral", ReferralState.OPEN, TRANSITIONS) + guard_moves(
+    "screening_appointment", "appointment", AppointmentState.BOOKED, APPOINTMENT_TRANSITIONS
+)
+
+DATES = (
+    guard_dates("screening_dxaexam", "exam_date")
+    + guard_dates("screening_diagnosis", "diagnosed_on")
+    + guard_dates("screening_treatment", "started_on")
+)
+
+OUTCOMES = ("screening_dxaexam", "screening_diagnosis", "screening_treatment")
+OFFERS = ("screening_referral", "screening_contactattempt")
+CLOCK = guard_clock(
+    "recorded_at",
+    (*OUTCOMES, *OFFERS, "screening_score", "screening_riskassessment", "screening_appointment"),
+) + guard_clock("received_at", ("screening_radiograph", "screening_receipt"))
+
+TRIALS = (
+    trial_function(
+        "allocation",
+        "SELECT p.trial_id FROM trial_allocation a JOIN trial_participant p ON p.id = a.participant_id"
+        " WHERE a.id = NEW.allocation_id",
+    )
+    + trial_function(
+        "referral",
+        "SELECT p.trial_id FROM screening_referral r JOIN trial_allocation a ON a.id = r.allocation_id"
+        " JOIN trial_participant p ON p.id = a.participant_id WHERE r.id = NEW.referral_id",
+    )
+    + trial_function(
+        "exam",
+        "SELECT p.trial_id FROM screening_dxaexam e JOIN trial_participant p ON p.id = e.participant_id"
+        " WHERE e.id = NEW.exam_id",
+    )
+    + trial_function("radiograph", "SELECT trial_id FROM screening_radiograph WHERE id = NEW.radiograph_id")
+    + guard_trial("trial", "screening_radiograph", "screening_receipt")
+    + guard_trial("participant", versioned=(*OUTCOMES, "screening_riskassessment"))
+    + guard_trial("allocation", versioned=OFFERS)
+    + guard_trial("referral", versioned=("screening_appointment",))
+    + guard_trial("exam", "screening_dxameasurement")
+    + guard_trial("radiograph", versioned=("screening_score",))
+)
+
+INSTALL = "\n".join(
+    (
+        *(guard_tables(APPEND_ONLY, CHANGING), guard_columns(STAYS), ARM_KEYS, MOVES, DATES, CLOCK, TRIALS),
+        *(CALLS, RISK, SCANS),
+    )
+)

@@ -11,7 +11,6 @@ from screening.referrals import AppointmentState, ContactOutcome, ReferralState
 from screening.risk import RiskClass
 from screening.vocabulary import COUNTING, DiagnosisCode, DrugClass, FilmState, ReceiptOutcome
 from trial.models import (
-    PARTIAL_DATE,
     Allocation,
     Clinical,
     Happening,
@@ -213,6 +212,11 @@ class RiskAssessment(Happening):
                 name="positives_among_counted",
             ),
             one_of("risk_class", RiskClass, "risk_class_known"),
+            models.CheckConstraint(
+                condition=Q(risk_class="high", films_positive__gt=0)
+                | Q(risk_class="low", films_positive__lt=F("films_counted")),
+                name="no_risk_against_all_films",
+            ),
         ]
 
 
@@ -307,11 +311,6 @@ class Outcome(Happening):
         abstract = True
 
 
-def dated(field: str, name: str) -> models.CheckConstraint:
-    """Let the database refuse a date that isn't YYYY, YYYY-MM or YYYY-MM-DD."""
-    return models.CheckConstraint(condition=Q(**{f"{field}__regex": PARTIAL_DATE}), name=name)
-
-
 @tracked()
 class DxaExam(Outcome):
     """One DXA examination. With a kept appointment it is the trial's; without, a physician's."""
@@ -327,7 +326,6 @@ class DxaExam(Outcome):
 
     class Meta:
         ordering = ["exam_date"]
-        constraints = [dated("exam_date", "exam_date_form")]
 
 
 @tracked()
@@ -379,7 +377,6 @@ class Diagnosis(Outcome):
         ordering = ["diagnosed_on"]
         verbose_name_plural = "diagnoses"
         constraints = [
-            dated("diagnosed_on", "diagnosed_on_form"),
             one_of("code", DiagnosisCode, "diagnosis_code_known"),
             models.UniqueConstraint(
                 fields=["participant", "code", "diagnosed_on"], name="a_diagnosis_once_a_day"
@@ -398,7 +395,6 @@ class Treatment(Outcome):
     class Meta:
         ordering = ["started_on"]
         constraints = [
-            dated("started_on", "started_on_form"),
             one_of("drug_class", DrugClass, "drug_class_known"),
             models.UniqueConstraint(
                 fields=["participant", "drug_class", "started_on"], name="a_drug_once_a_day"

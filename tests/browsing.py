@@ -28,11 +28,15 @@ def words(response: HttpResponse) -> str:
 
 
 def set_clock(monkeypatch, *, hour: int = 12, days_later: int = 0) -> None:
-    """Let every trial's clock stand at an hour of today in Taipei, whenever the suite runs."""
+    """Let every trial's clock stand at the last such hour in Taipei, whenever the suite runs.
+
+    The database has a clock of its own, and takes no call that lies ahead of it.
+    """
     real = clock.now
 
     def now(trial):
-        local = real(trial).astimezone(TAIPEI).replace(hour=hour, minute=0, second=0, microsecond=0)
-        return local + timedelta(days=days_later)
+        local = real(trial).astimezone(TAIPEI)
+        then = local.replace(hour=hour, minute=0, second=0, microsecond=0)
+        return then + timedelta(days=days_later - (then > local))
 
     monkeypatch.setattr(clock, "now", now)

@@ -57,8 +57,13 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     """Name the test database after what makes it, so that a changed migration gets a new one."""
     from django.db import connection
 
-    made_of = sorted([*ROOT.glob("*/migrations/0*.py"), *ROOT.glob("*/guards.py")])
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in made_of)).hexdigest()[:12]
+    from analysis import guards as analysis
+    from screening import guards as screening
+    from trial import guards as trial
+
+    migrations = [path.read_text() for path in sorted(ROOT.glob("*/migrations/0*.py"))]
+    made_of = "".join([*migrations, trial.INSTALL, screening.INSTALL, analysis.INSTALL])
+    digest = hashlib.sha256(made_of.encode()).hexdigest()[:12]
     suffix = os.environ.get("PYTEST_XDIST_WORKER", "")
     connection.settings_dict["TEST"]["NAME"] = f"test_screentrial_{digest}{suffix}"
 

@@ -2,6 +2,8 @@
 
 import hashlib
 import itertools
+import json
+import uuid
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -192,6 +194,17 @@ def sql(statement: str, *values: Any) -> None:
     """Run SQL as the app role, with an audit context."""
     with audit.context(by=None, why="a test", how="test"), connection.cursor() as cursor:
         cursor.execute(statement, values)
+
+
+def copy(row: Any, **changes: object) -> tuple:
+    """Return the statement that adds a copy of a row, changed."""
+    table = row._meta.db_table
+    changed = json.dumps({"id": str(uuid.uuid4())} | changes, default=str)
+    return (
+        f"INSERT INTO {table} SELECT (jsonb_populate_record(r, %s)).* FROM {table} r WHERE id = %s",
+        changed,
+        row.pk,
+    )
 
 
 def refusal(statement: str, *values: Any) -> str:

@@ -107,7 +107,7 @@ def other_scores(stage: Stage) -> Iterator[None]:
         Score.objects.filter(radiograph__participant__in=others).update(
             mean=Decimal("0.500001"), probabilities=[0.500001] * 10, positive=True
         )
-        RiskAssessment.objects.filter(participant__in=others).update(films_positive=0)
+        RiskAssessment.objects.filter(participant__in=others).update(films_counted=7, films_positive=3)
         yield
 
 

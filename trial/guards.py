@@ -1,8 +1,26 @@
-"""What must never happen, as plain SQL that the database itself enforces.
+"""What must never happen to a trial, its people and its draws, as plain SQL that the database itself enforces."""
 
-pgtrigger's own protection can be switched off by one `set_config`; these triggers can't, short of the owner
-role.
-"""
+from trial.partial_dates import FIRST_YEAR, LAST_YEAR
+from trial.states import (
+    PROTOCOL_TRANSITIONS,
+    TRANSITIONS,
+    TRIAL_TRANSITIONS,
+    ProtocolState,
+    TrialState,
+)
+from trial.triggers import (
+    FUNCTIONS,
+    demand_context,
+    event_tables,
+    guard_clock,
+    guard_columns,
+    guard_dates,
+    guard_moves,
+    guard_tables,
+    guard_trial,
+    rows_of,
+    trial_function,
+)
 
 # Rows of these tables are written once. `migrate` also takes UPDATE, DELETE and TRUNCATE on them from the app
 # role.
@@ -24,73 +42,31 @@ KEPT_BUT_CHANGING = (
     "trial_participant",
     "trial_baseline",
     "trial_protocoldeviation",
+    "trial_stratum",
+    "trial_user",
 )
-UNTRACKED = ("trial_uploadedlist",)
+# Changed by signing in, which is no change of the account: neither tracked nor asked for a reason.
+SIGN_IN = ("password", "last_login")
 # What a row is about: these columns never change, whatever else of it is corrected. A trial's code and key
 # make its draws, and its kind says whether a draw may be dated back.
 STAYS = {
     "trial_trial": ("code", "kind", "key_fingerprint"),
+    "trial_protocolversion": ("trial_id", "number", "drafted_by_id"),
     "trial_site": ("trial_id", "number"),
     "trial_person": ("identity_hash",),
     "trial_baseline": ("participant_id",),
     "trial_protocoldeviation": ("trial_id", "participant_id"),
 }
 
-
-def event_table(table: str) -> str:
-    """Return the name of a table's audit table (django-pghistory's naming)."""
-    return f"{table}event"
-
-
-def event_tables(*groups: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the audit tables of all tracked tables in `groups`."""
-    return tuple(event_table(table) for group in groups for table in group if table not in UNTRACKED)
-
-
-KEPT_TABLES = APPEND_ONLY + event_tables(APPEND_ONLY, KEPT_BUT_CHANGING)
-
-# Asked after a statement, because a statement can change these settings while it runs.
-FUNCTIONS = """
-CREATE OR REPLACE FUNCTION require_audit_context() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE context jsonb := NULLIF(current_setting('pghistory.context_metadata', true), '')::jsonb;
-BEGIN
-    IF COALESCE(current_setting('pgtrigger.ignore', true), '') NOT IN ('', '{}') THEN
-        RAISE EXCEPTION 'A change to % is never kept from the audit trail.', TG_TABLE_NAME
-            USING ERRCODE = 'insufficient_privilege';
-    END IF;
-    IF context IS NULL OR COALESCE(context->>'by', '') = '' OR COALESCE(context->>'why', '') = ''
-       OR COALESCE(context->>'how', '') = '' THEN
-        RAISE EXCEPTION 'A change to % needs an audit context: who (by), why and how.', TG_TABLE_NAME
-            USING ERRCODE = 'insufficient_privilege';
-    END IF;
-    RETURN NULL;
-END $$;
-
-CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'Rows of % are never %.', TG_TABLE_NAME,
-        CASE WHEN TG_NARGS > 0 THEN TG_ARGV[0] WHEN TG_OP = 'UPDATE' THEN 'changed' ELSE 'deleted' END
-        USING ERRCODE = 'insufficient_privilege';
-END $$;
-
-CREATE OR REPLACE FUNCTION refuse_by_hand() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF pg_trigger_depth() < 2 THEN
-        RAISE EXCEPTION 'Rows of % are written by its triggers, never by hand.', TG_TABLE_NAME
-            USING ERRCODE = 'insufficient_privilege';
-    END IF;
-    RETURN NULL;
-END $$;
-"""
-
 # An allocation takes the next slot of its stratum, belongs to a person found eligible in the same trial,
-# and in a live trial happens now: nobody back-dates a draw.
+# bears the site's own date, and in a live trial happens now: nobody back-dates a draw.
 ALLOCATION = """
 CREATE OR REPLACE FUNCTION check_allocation() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE p record; s record;
+DECLARE p record; s record; today date;
 BEGIN
-    SELECT pa.state, pa.trial_id, t.kind, t.state AS trial_state INTO p
-      FROM trial_participant pa JOIN trial_trial t ON t.id = pa.trial_id WHERE pa.id = NEW.participant_id;
+    SELECT pa.state, pa.trial_id, t.kind, t.state AS trial_state, si.time_zone INTO p
+      FROM trial_participant pa JOIN trial_trial t ON t.id = pa.trial_id JOIN trial_site si ON si.id = pa.site_id
+     WHERE pa.id = NEW.participant_id;
     SELECT trial_id, COALESCE((SELECT max(sequence) FROM trial_allocation
                                 WHERE stratum_id = NEW.stratum_id), 0) AS last
       INTO s FROM trial_stratum WHERE id = NEW.stratum_id;
@@ -112,6 +88,11 @@ BEGIN
         RAISE EXCEPTION 'A live trial randomizes now, not at %.', NEW.occurred_at
             USING ERRCODE = 'check_violation';
     END IF;
+    today := (NEW.occurred_at AT TIME ZONE p.time_zone)::date;
+    IF NEW.randomized_on <> today THEN
+        RAISE EXCEPTION 'This draw is of % by the clock of the site, not of %.', today, NEW.randomized_on
+            USING ERRCODE = 'check_violation';
+    END IF;
     RETURN NEW;
 END $$;
 CREATE TRIGGER check_allocation BEFORE INSERT ON trial_allocation
@@ -119,7 +100,7 @@ CREATE TRIGGER check_allocation BEFORE INSERT ON trial_allocation
 """
 
 # A participant's state moves only with a state change written in the same transaction, and who they are never
-# changes.
+# changes. Who objected last is not called again.
 PARTICIPANT = """
 CREATE OR REPLACE FUNCTION check_participant() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -145,32 +126,37 @@ BEGIN
         RAISE EXCEPTION 'A change of state from % to % needs its state change on record.',
             OLD.state, NEW.state USING ERRCODE = 'check_violation';
     END IF;
+    IF OLD.do_not_call AND NOT NEW.do_not_call AND 'objection' = (
+        SELECT c.kind FROM trial_consent c WHERE c.participant_id = NEW.id AND c.kind <> 'waiver'
+         ORDER BY c.occurred_at DESC, c.recorded_at DESC LIMIT 1) THEN
+        RAISE EXCEPTION 'This participant objected to calls, and that is their last word.'
+            USING ERRCODE = 'check_violation';
+    END IF;
     RETURN NEW;
 END $$;
 CREATE TRIGGER check_participant BEFORE INSERT OR UPDATE ON trial_participant
     FOR EACH ROW EXECUTE FUNCTION check_participant();
 """
 
-# What was approved is what is in force.
+# What was approved is what is in force, and stays approved by whom it was.
 PROTOCOL = """
 CREATE OR REPLACE FUNCTION check_protocol_version() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF OLD.state <> 'draft' AND (NEW.definition, NEW.sha256, NEW.number, NEW.trial_id)
-       IS DISTINCT FROM (OLD.definition, OLD.sha256, OLD.number, OLD.trial_id) THEN
+    IF (NEW.state = 'draft') <> (NEW.approved_by_id IS NULL) THEN
+        RAISE EXCEPTION 'A protocol version needs the approval of a second person first; a draft has none.'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF OLD.state <> 'draft' AND (NEW.definition, NEW.sha256) IS DISTINCT FROM (OLD.definition, OLD.sha256) THEN
         RAISE EXCEPTION 'An approved protocol version is frozen: write a new version.'
             USING ERRCODE = 'check_violation';
     END IF;
-    IF OLD.state IN ('active', 'superseded') AND NEW.state NOT IN ('active', 'superseded') THEN
-        RAISE EXCEPTION 'A protocol version that was in force is never a draft again.'
-            USING ERRCODE = 'check_violation';
-    END IF;
-    IF NEW.state <> 'draft' AND NEW.approved_by_id IS NULL THEN
-        RAISE EXCEPTION 'A protocol version needs the approval of a second person first.'
-            USING ERRCODE = 'check_violation';
+    IF OLD.state <> 'draft' AND NEW.state <> 'draft'
+       AND (NEW.approved_by_id, NEW.approved_at) IS DISTINCT FROM (OLD.approved_by_id, OLD.approved_at) THEN
+        RAISE EXCEPTION 'An approval stays as it was given.' USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER check_protocol_version BEFORE UPDATE ON trial_protocolversion
+CREATE TRIGGER check_protocol_version BEFORE INSERT OR UPDATE ON trial_protocolversion
     FOR EACH ROW EXECUTE FUNCTION check_protocol_version();
 """
 
@@ -189,35 +175,66 @@ END $$;
 CREATE TRIGGER check_stratum BEFORE UPDATE ON trial_stratum FOR EACH ROW EXECUTE FUNCTION check_stratum();
 """
 
+# Signing in writes an account as nobody in particular; whatever else changes of it needs who, why and how.
+_FREE = ",".join(SIGN_IN)
+ACCOUNTS = (
+    demand_context("INSERT OR DELETE", "trial_user")
+    + f"""
+CREATE TRIGGER audit_context_of_change AFTER UPDATE ON trial_user FOR EACH ROW
+    WHEN ((to_jsonb(OLD) - '{{{_FREE}}}'::text[]) IS DISTINCT FROM (to_jsonb(NEW) - '{{{_FREE}}}'::text[]))
+    EXECUTE FUNCTION require_audit_context();
+"""
+)
 
-def guard_tables(append_only: tuple[str, ...], changing: tuple[str, ...]) -> str:
-    """Return the SQL that demands an audit context and refuses what a table's rows must not suffer."""
-    tracked = [table for table in append_only + changing if table not in UNTRACKED]
-    written_once = append_only + event_tables(append_only, changing)
-    return "\n".join(
-        [f"CREATE TRIGGER audit_context AFTER INSERT OR UPDATE OR DELETE ON {t} "
-         "FOR EACH STATEMENT EXECUTE FUNCTION require_audit_context();" for t in tracked]
-        + [f"CREATE TRIGGER written_once BEFORE UPDATE OR DELETE ON {t} "
-           "FOR EACH ROW EXECUTE FUNCTION refuse_change();" for t in written_once]
-        + [f"CREATE TRIGGER by_trigger BEFORE INSERT ON {t} "
-           "FOR EACH STATEMENT EXECUTE FUNCTION refuse_by_hand();" for t in event_tables(tuple(tracked))]
-        + [f"CREATE TRIGGER never_deleted BEFORE DELETE ON {t} "
-           "FOR EACH ROW EXECUTE FUNCTION refuse_change();" for t in changing]
-    )  # fmt: skip
+# Years, months and days that the calendar has: a text that is none would stop every freeze.
+DATES = f"""
+CREATE OR REPLACE FUNCTION is_partial_date(said text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT AS $$
+    SELECT CASE
+        WHEN said !~ '^[0-9]{{4}}(-(0[1-9]|1[0-2])(-[0-9]{{2}})?)?$' THEN false
+        WHEN left(said, 4)::int NOT BETWEEN {FIRST_YEAR} AND {LAST_YEAR} THEN false
+        WHEN length(said) < 10 THEN true
+        ELSE right(said, 2)::int BETWEEN 1 AND extract(day FROM
+            make_date(left(said, 4)::int, substr(said, 6, 2)::int, 1) + interval '1 month -1 day')
+    END
+$$;
+""" + guard_dates("trial_participant", "birth_date", "died_on", optional=True)
 
+# The vocabulary of states and events, and which event leads where, is that of trial/states.py.
+MOVES = (
+    guard_moves("trial_trial", "trial", TrialState.DRAFT, TRIAL_TRANSITIONS)
+    + guard_moves("trial_protocolversion", "protocol version", ProtocolState.DRAFT, PROTOCOL_TRANSITIONS)
+    + "ALTER TABLE trial_statechange ADD CONSTRAINT a_state_change_is_a_transition "
+    f"CHECK ((from_state, event, to_state) IN ({rows_of((a, by, b) for (a, by), b in TRANSITIONS.items())}));\n"
+)
 
-def guard_columns(stays: dict[str, tuple[str, ...]]) -> str:
-    """Return the SQL that keeps every row with the person, trial or file it was written about."""
+HAPPENINGS = (
+    "trial_eligibilityassessment",
+    "trial_consent",
+    "trial_statechange",
+    "trial_allocation",
+)
+HAPPENINGS_OF_TRIALS = ("trial_cohort", "trial_protocoldeviation")
+CLOCK = guard_clock("recorded_at", ("trial_participant", *HAPPENINGS, *HAPPENINGS_OF_TRIALS))
+TRIALS = (
+    trial_function("trial", "NEW.trial_id")
+    + trial_function("participant", "SELECT trial_id FROM trial_participant WHERE id = NEW.participant_id")
+    + guard_trial("trial", versioned=HAPPENINGS_OF_TRIALS)
+    + guard_trial("participant", "trial_baseline", versioned=HAPPENINGS)
+)
+# Whoever asks to be forgotten is, in a locked trial too, and is not called any more: `do_not_call` is not here.
+TRIALS += """
+CREATE TRIGGER belongs_to_trial BEFORE INSERT OR UPDATE OF site_id, sex, birth_date, birth_earliest, birth_latest,
+    state, died_on, registered_at ON trial_participant FOR EACH ROW EXECUTE FUNCTION check_trial_by_trial();
+"""
 
-    def differ(columns: tuple[str, ...]) -> str:
-        return " OR ".join(f"OLD.{column} IS DISTINCT FROM NEW.{column}" for column in columns)
-
-    return "\n".join(
-        f"CREATE TRIGGER stays BEFORE UPDATE ON {table} FOR EACH ROW WHEN ({differ(columns)}) "
-        f"EXECUTE FUNCTION refuse_change('given another {' or '.join(columns)}');"
-        for table, columns in stays.items()
+KEPT_TABLES = APPEND_ONLY + event_tables(APPEND_ONLY, KEPT_BUT_CHANGING)
+# A key is deleted to erase an identity; that, too, has somebody who did it and a reason.
+TABLES = guard_tables(APPEND_ONLY, KEPT_BUT_CHANGING, asked_otherwise=("trial_user",)) + demand_context(
+    "INSERT OR UPDATE OR DELETE", "trial_personkey"
+)
+INSTALL = "\n".join(
+    (
+        *(FUNCTIONS, TABLES, guard_columns(STAYS), ACCOUNTS, DATES, MOVES, CLOCK, TRIALS),
+        *(ALLOCATION, PARTICIPANT, PROTOCOL, STRATUM),
     )
-
-
-TABLES = guard_tables(APPEND_ONLY, KEPT_BUT_CHANGING) + guard_columns(STAYS)
-INSTALL = FUNCTIONS + TABLES + ALLOCATION + PARTICIPANT + PROTOCOL + STRATUM
+)

@@ -16,11 +16,10 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from trial.guards import SIGN_IN
 from trial.protocol import Protocol
 from trial.roles import MATRIX, Permission, Role
 from trial.states import ProtocolState, State, TrialState
-
-PARTIAL_DATE = r"^\d{4}(-\d{2}(-\d{2})?)?$"  # ISO 8601 reduced precision: 2022, 2022-03, 2022-03-05
 
 
 def choices(names: Any) -> list[tuple[str, str]]:
@@ -86,8 +85,17 @@ class Happening(Clinical):
         abstract = True
 
 
+@tracked(exclude=[*SIGN_IN])
 class User(AbstractUser):
     """A person with an account; what they may do comes from memberships alone."""
+
+    # Passwords leave no trace, so that this one tells in the audit trail who gave a new one.
+    access_restored_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When an administrator last gave them a password or lifted a lock.",
+    )
 
 
 class TrialKind(models.TextChoices):
@@ -338,12 +346,6 @@ class Participant(Clinical):
             models.UniqueConstraint(fields=["trial", "person"], name="a_person_once_in_a_trial"),
             one_of("state", State, "participant_state_known"),
             one_of("sex", Sex, "participant_sex_known"),
-            models.CheckConstraint(
-                condition=Q(birth_date="") | Q(birth_date__regex=PARTIAL_DATE), name="birth_date_form"
-            ),
-            models.CheckConstraint(
-                condition=Q(died_on="") | Q(died_on__regex=PARTIAL_DATE), name="died_on_form"
-            ),
             models.CheckConstraint(
                 condition=Q(birth_earliest__isnull=True, birth_latest__isnull=True)
                 | Q(birth_earliest__lte=F("birth_latest")),

@@ -28,8 +28,8 @@ from trial.blinding import WINDOW
 from trial.models import Allocation, Participant, Severity, Site, User
 from trial.partial_dates import PartialDate
 from trial.services import conduct
-from trial.services.trials import Refused
-from trial.states import State
+from trial.services.trials import Refused, require_open
+from trial.states import State, TrialState
 
 
 def open_all(allocations: Sequence[Allocation], *, by: User | None) -> list[Referral]:
@@ -145,7 +145,8 @@ def expire_over(offers: QuerySet[Referral], *, by: User) -> int:
     waiting = [AppointmentState.BOOKED, AppointmentState.ATTENDED]
     closed = 0
     with audit.context(by=by, why="The window is over"):
-        for site in Site.objects.filter(participants__allocation__referral__in=offers).distinct():
+        sites = Site.objects.exclude(trial__state=TrialState.LOCKED)
+        for site in sites.filter(participants__allocation__referral__in=offers).distinct():
             over = Referral.objects.filter(
                 pk__in=offers.order_by().values("pk"),
                 allocation__participant__site=site,
@@ -177,6 +178,8 @@ def _check_booking(referral: Referral, scheduled_at: datetime) -> None:
         raise Refused("Record the call in which the participant accepts, then book.")
     if not conduct.has_consent_for_dxa(participant):
         raise Refused("The protocol asks for consent to the scan. Record the consent, then book.")
+    if participant.do_not_call:
+        raise Refused("This participant is not to be called: nothing is booked.")
     day = participant.site.local(scheduled_at).date()
     if not referral.allocation.randomized_on <= day <= referral.window_ends_on:
         raise Refused(
@@ -297,7 +300,9 @@ def _locked(referral: Referral) -> Referral:
     rows = Referral.objects.select_for_update(of=("self",)).select_related(
         "allocation__participant__trial", "allocation__participant__site", "protocol_version"
     )
-    return rows.get(pk=referral.pk)
+    locked = rows.get(pk=referral.pk)
+    require_open(locked.participant.trial)
+    return locked
 
 
 def _stamp(referral: Referral, occurred_at: datetime | None) -> dict:

@@ -24,6 +24,7 @@ from screening.vocabulary import FilmState
 from trial import audit, clock
 from trial.models import Trial
 from trial.services.trials import Refused
+from trial.states import TrialState
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def pinned_model(trial: Trial) -> tuple[ModelVersion, RiskModel]:
 
 def score_film(film_id: UUID) -> bool:
     """Score one film if it still waits for it; return whether a score was written. Safe to repeat."""
-    film = Radiograph.objects.select_related("trial").filter(pk=film_id, state=FilmState.ELIGIBLE).first()
+    film = _eligible().select_related("trial").filter(pk=film_id).first()
     if film is None:
         return False
     try:
@@ -130,7 +131,12 @@ def _write_score(film: Radiograph, version: ModelVersion, result: ScoreResult) -
 def waiting() -> QuerySet[Radiograph]:
     """Return films that wait for a score and were never enqueued, or so long ago that they were lost."""
     lost = Q(enqueued_at__isnull=True) | Q(enqueued_at__lt=timezone.now() - LOST_AFTER)
-    return Radiograph.objects.filter(lost, state=FilmState.ELIGIBLE).order_by("received_at")
+    return _eligible().filter(lost).order_by("received_at")
+
+
+def _eligible() -> QuerySet[Radiograph]:
+    """Return the films to score; those of a locked trial stay as they are."""
+    return Radiograph.objects.filter(state=FilmState.ELIGIBLE).exclude(trial__state=TrialState.LOCKED)
 
 
 def claim_waiting(limit: int = 500) -> list[UUID]:
@@ -139,7 +145,8 @@ def claim_waiting(limit: int = 500) -> list[UUID]:
     No more than `limit` are on their way at once: in a long line each film would be taken for lost every minute.
     """
     with audit.context(by=None, why="Waiting films are enqueued"):
-        spent = list(waiting().filter(attempts__gte=MAX_ATTEMPTS).select_for_update(skip_locked=True)[:limit])
+        free = waiting().select_for_update(skip_locked=True, of=("self",))
+        spent = list(free.filter(attempts__gte=MAX_ATTEMPTS)[:limit])
         for film in spent:
             film.state, film.reason = FilmState.FAILED, "worker_lost"
             film.save(update_fields=["state", "reason"])
@@ -147,6 +154,6 @@ def claim_waiting(limit: int = 500) -> list[UUID]:
             state=FilmState.ELIGIBLE, enqueued_at__gte=timezone.now() - LOST_AFTER
         ).count()
         room = max(0, limit - on_their_way)
-        films = list(waiting().select_for_update(skip_locked=True).values_list("pk", flat=True)[:room])
+        films = list(free.values_list("pk", flat=True)[:room])
         Radiograph.objects.filter(pk__in=films).update(enqueued_at=timezone.now())
     return films

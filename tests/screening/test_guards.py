@@ -1,42 +1,32 @@
 """What the database refuses of films, scores, calls and scans, asked in plain SQL as the role that serves."""
 
-import json
 import uuid
-from datetime import UTC, date, datetime, time, timedelta
-from hashlib import sha256
+from datetime import UTC, datetime, time, timedelta
+from itertools import product
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import transaction
 
-from screening.models import Appointment, ContactAttempt, DxaExam, Radiograph, Referral, Score
+from screening.models import Appointment, ContactAttempt, DxaExam, Referral
+from screening.referrals import TRANSITIONS, ReferralState
 from screening.services import referral as referrals
 from tests.factories import (
     World,
-    add_film,
+    copy,
     in_arm,
-    make_participant,
     make_world,
     randomized,
     referral_of,
     refusal,
     sql,
 )
+from trial import clock
 from trial.partial_dates import PartialDate
 
 pytestmark = pytest.mark.django_db
 NOON = time(12)
-
-
-def copy(row, **changes: object) -> tuple:
-    """Return the statement that adds a copy of a row, changed."""
-    table = row._meta.db_table
-    changed = json.dumps({"id": str(uuid.uuid4())} | changes, default=str)
-    return (
-        f"INSERT INTO {table} SELECT (jsonb_populate_record(r, %s)).* FROM {table} r WHERE id = %s",
-        changed,
-        row.pk,
-    )
 
 
 @pytest.fixture
@@ -45,8 +35,14 @@ def offered(world: World) -> SimpleNamespace:
     allocations = randomized(world, 4)
     called, other = (referral_of(a.participant) for a in allocations if a.arm == "screening")
     control = in_arm(allocations, "control").allocation
+    later(world)
     first = first_call(world, called)
     return SimpleNamespace(world=world, referral=called, other=other, attempt=first, control=control)
+
+
+def later(world: World) -> None:
+    """Let the demonstration's calendar go on until every offer is over."""
+    sql("UPDATE trial_trial SET clock_offset_days = clock_offset_days - 300 WHERE id = %s", world.trial.pk)
 
 
 def first_call(world: World, referral: Referral) -> ContactAttempt:
@@ -119,6 +115,7 @@ def test_the_offer_ends_with_the_sites_day_not_with_greenwich(db):
     world.site.refresh_from_db()
     referral = referral_of(in_arm(randomized(world, 2), "screening"))
     last_minute = moment(world, referral, 180, time(23, 59))
+    later(world)
 
     assert last_minute.astimezone(UTC).date() == referral.window_ends_on + timedelta(days=1)
     sql(*copy(first_call(world, referral), occurred_at=last_minute))
@@ -153,6 +150,51 @@ def test_a_call_stays_as_it_was_recorded(offered):
         assert "permission denied" in refusal(change)
 
 
+def present(world: World) -> datetime:
+    """Return what the trial's calendar says now."""
+    world.trial.refresh_from_db()
+    return clock.now(world.trial)
+
+
+def test_a_call_to_come_is_not_on_record_yet(world):
+    referral = referral_of(in_arm(randomized(world, 2), "screening"))
+    sql("UPDATE trial_trial SET clock_offset_days = clock_offset_days - 2")
+    attempt = first_call(world, referral)
+
+    assert "lies in the future" in refusal(*copy(attempt, occurred_at=present(world) + timedelta(minutes=2)))
+    sql(*copy(attempt, occurred_at=present(world) + timedelta(seconds=30)))
+
+
+def put(referral: Referral, *states: str) -> None:
+    """Lead an offer along by SQL."""
+    for state in states:
+        sql("UPDATE screening_referral SET state = %s WHERE id = %s", state, referral.pk)
+
+
+@pytest.mark.parametrize("ended", ["declined", "scanned", "not_reached", "expired", "stopped"])
+def test_nobody_is_called_or_booked_once_the_offer_has_ended(offered, ended):
+    put(offered.referral, ended)
+
+    assert f"This offer is {ended}, not open or accepted" in refusal(*call(offered, 2))
+    assert f"This offer is {ended}, not accepted" in refusal(*booking(offered))
+
+
+def test_an_offer_moves_as_its_rules_say(offered):
+    for state, to_state in product(ReferralState, repeat=2):
+        follows = (state, to_state) in {(s, to) for (s, _), to in TRANSITIONS.items()} or state == to_state
+        moved = "UPDATE screening_referral SET state = %s WHERE id = %s"
+        with transaction.atomic():
+            put(offered.referral, *([] if state == "open" else [state]))
+            if follows:
+                sql(moved, to_state, offered.referral.pk)
+            else:
+                assert f"never goes from {state} to {to_state}" in refusal(
+                    moved, to_state, offered.referral.pk
+                )
+            transaction.set_rollback(True)
+    assert "begins as open" in refusal(*copy(offered.referral, state="stopped"))
+
+
 @pytest.mark.parametrize("days", [-1, 1])
 def test_nobody_gets_an_offer_of_another_length(offered, days):
     assert "ends on" in refusal("UPDATE screening_referral SET window_ends_on = window_ends_on + %s", days)
@@ -165,16 +207,55 @@ def test_an_offer_is_made_once(offered):
 # --- scans --------------------------------------------------------------------------------------------------
 
 
+def booking(offered, day: int = 3, at: time = NOON, **values: object) -> tuple:
+    """Return the statement that books somebody for a day of their offer, as another program would."""
+    row = {"id": uuid.uuid4(), "state": "booked"} | values
+    return (
+        "INSERT INTO screening_appointment (id, referral_id, scheduled_at, state, reason, occurred_at,"
+        " protocol_version_id) VALUES (%s, %s, %s, %s, '', now(), %s)",
+        row["id"],
+        offered.referral.pk,
+        moment(offered.world, offered.referral, day, at),
+        row["state"],
+        offered.referral.protocol_version_id,
+    )
+
+
 @pytest.fixture
 def appointment(offered) -> Appointment:
-    """A booked appointment of the first person, put on record as it would be by another program."""
-    row = Appointment(referral=offered.referral, scheduled_at=moment(offered.world, offered.referral, 3))
-    sql(
-        "INSERT INTO screening_appointment (id, referral_id, scheduled_at, state, reason, occurred_at,"
-        " protocol_version_id) VALUES (%s, %s, %s, 'booked', '', now(), %s)",
-        row.pk, row.referral_id, row.scheduled_at, offered.referral.protocol_version_id,
-    )  # fmt: skip
-    return row
+    """A booked appointment of the first person."""
+    put(offered.referral, "accepted")
+    sql(*booking(offered))
+    return offered.referral.appointments.get()
+
+
+def test_nobody_is_booked_before_they_accept_or_outside_the_offer(offered):
+    assert "This offer is open, not accepted" in refusal(*booking(offered))
+    put(offered.referral, "accepted")
+
+    for day, at in ((-1, time(23, 59)), (181, time(0))):
+        assert "is outside" in refusal(*booking(offered, day, at))
+    assert "begins as booked" in refusal(*booking(offered, state="attended"))
+    sql(*booking(offered, 180, time(23, 59)))
+    assert "never given another referral_id or scheduled_at" in refusal(
+        "UPDATE screening_appointment SET scheduled_at = scheduled_at + interval '1 day'"
+    )
+    sql("UPDATE screening_appointment SET state = 'cancelled'")
+    assert "never goes from cancelled to attended" in refusal(
+        "UPDATE screening_appointment SET state = 'attended'"
+    )
+
+
+def test_nobody_is_booked_who_is_not_to_be_called(offered):
+    person, by = offered.referral.participant, offered.world.coordinator
+    put(offered.referral, "accepted")
+
+    sql("UPDATE trial_participant SET do_not_call = true WHERE id = %s", person.pk)
+    assert "not to be called" in refusal(*booking(offered))
+    referrals.withdraw(person, reason="Moves away", by=by)
+    assert "withdrawn: no contact" in refusal(*booking(offered))
+    referrals.record_death(person, died_on=PartialDate(2023, 1), by=by)
+    assert "died: no contact" in refusal(*booking(offered))
 
 
 def exam(offered, participant_id, appointment) -> tuple:
@@ -209,109 +290,3 @@ def test_an_appointment_stays_with_its_offer(offered, appointment):
         "UPDATE screening_appointment SET referral_id = %s", offered.other.pk
     )
     assert "one_open_appointment" in refusal(*copy(appointment))
-
-
-# --- films --------------------------------------------------------------------------------------------------
-
-
-def other_film(film: Radiograph, **same: object) -> tuple:
-    """Return the statement that adds a film of the same person that shares only `same` with the first."""
-    digest = sha256(b"another").hexdigest()
-    fresh = {
-        "sop_instance_hash": f"\\x{digest}",
-        "file_sha256": digest,
-        "pixel_sha256": digest,
-        "state": "eligible",
-    }
-    return copy(film, **{name: value for name, value in (fresh | same).items() if value != "same"})
-
-
-@pytest.mark.parametrize("shared", ["sop_instance_hash", "file_sha256", "pixel_sha256"])
-def test_no_two_films_of_a_trial_count_for_the_same_picture(world, shared):
-    film = add_film(world, make_participant(world))
-
-    assert f"film_{'pixels_count' if shared == 'pixel_sha256' else f'{shared}_counts'}_once" in refusal(
-        *other_film(film, **{shared: "same"})
-    )
-    sql(*other_film(film, **{shared: "same"}, state="set_aside", reason="held"))
-    sql(*other_film(film))
-
-
-def test_the_same_picture_may_count_in_another_trial(world):
-    film = add_film(world, make_participant(world, number="H-1"))
-    other = make_world("OTHER")
-    again = add_film(other, make_participant(other, number="H-1"))
-
-    sql(
-        *copy(
-            again,
-            pixel_sha256=film.pixel_sha256,
-            state="eligible",
-            sop_instance_hash="\\x00",
-            file_sha256="0",
-        )
-    )
-
-
-def test_a_film_is_never_handed_to_another_person(world):
-    film, other = add_film(world, make_participant(world)), make_participant(world)
-
-    assert "patient number names" in refusal("UPDATE screening_radiograph SET participant_id = %s", other.pk)
-    assert "never given another" in refusal(
-        "UPDATE screening_radiograph SET participant_id = %s, person_id = %s", other.pk, other.person_id
-    )
-    for column in ("sop_instance_hash", "file_sha256", "pixel_sha256"):
-        assert "never given another" in refusal(f"UPDATE screening_radiograph SET {column} = 'x'")
-    assert "a_scored_film_has_owner" in refusal("UPDATE screening_radiograph SET participant_id = NULL")
-    assert Radiograph.objects.get() == film
-
-
-def test_a_scored_film_has_a_score(world):
-    film = add_film(world, make_participant(world))
-    sql(*other_film(film))
-
-    assert "A scored film has a score" in refusal(*other_film(film, state="scored"))
-    assert "A scored film has a score" in refusal("UPDATE screening_radiograph SET state = 'scored'")
-
-
-def test_a_film_is_scored_once_by_a_model_and_for_good(world):
-    score = add_film(world, make_participant(world)).scores.get()
-
-    assert "a_film_is_scored_once_a_model" in refusal(*copy(score))
-    assert "permission denied" in refusal("UPDATE screening_score SET mean = 0.1")
-    assert "permission denied" in refusal("DELETE FROM screening_score")
-    assert Score.objects.get().mean == score.mean
-
-
-def test_a_score_says_positive_where_it_is(world):
-    low = add_film(world, make_participant(world), mean="0.499999").scores.get()
-    high = add_film(world, make_participant(world), mean="0.5").scores.get()
-
-    assert (low.positive, high.positive) == (False, True)
-    for row, wrong in ((low, True), (high, False)):
-        with_other_film = add_film(world, make_participant(world))
-        assert "positive_means" in refusal(*copy(row, radiograph_id=with_other_film.pk, positive=wrong))
-
-
-def test_a_film_without_its_reason_or_owner_is_not_kept(world):
-    film = add_film(world, make_participant(world), on=date(2022, 6, 1))
-
-    assert "set_aside_has_a_reason" in refusal(*other_film(film, state="failed"))
-    assert "a_scored_film_has_owner" in refusal(*other_film(film, participant_id=None))
-    assert "a_scored_film_has_owner" in refusal(*other_film(film, file=""))
-
-
-def test_findings_stay_with_whom_they_were_made_of(world):
-    one, other = make_participant(world), make_participant(world)
-    for table, column, code in (
-        ("diagnosis", "diagnosed_on", "code"),
-        ("treatment", "started_on", "drug_class"),
-    ):
-        value = {"code": "osteoporosis", "drug_class": "denosumab"}[code]
-        sql(
-            f"INSERT INTO screening_{table} (id, participant_id, {code}, {column}, source, occurred_at,"
-            " protocol_version_id) VALUES (gen_random_uuid(), %s, %s, '2023-02', 'test', now(), %s)",
-            one.pk, value, world.trial.protocol_version.pk,
-        )  # fmt: skip
-        assert "never given another" in refusal(f"UPDATE screening_{table} SET participant_id = %s", other.pk)
-        assert "never deleted" in refusal(f"DELETE FROM screening_{table}")

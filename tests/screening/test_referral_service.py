@@ -33,7 +33,7 @@ from tests.factories import (
 )
 from trial import clock
 from trial.partial_dates import parse
-from trial.services import conduct
+from trial.services import conduct, people
 from trial.services.trials import Refused
 from trial.states import TransitionRefused
 
@@ -245,6 +245,14 @@ def test_who_withdrew_consent_is_not_booked(world, offer):
     conduct.record_objection(offer.participant, by=world.caller)
 
     with pytest.raises(Refused, match="consent to the scan"):
+        book(world, offer)
+
+
+def test_who_asked_to_be_forgotten_is_not_booked(world, offer):
+    accepted(world, offer)
+    people.erase_identity(offer.participant, by=world.data_manager, why="Asked to be forgotten")
+
+    with pytest.raises(Refused, match="not to be called: nothing is booked"):
         book(world, offer)
 
 

@@ -20,6 +20,7 @@ from tests.factories import (
     pinned,
     randomized,
     referral_of,
+    sql,
 )
 from trial import audit, clock
 from trial.models import (
@@ -56,8 +57,8 @@ def test_nobody_enters_the_admin_without_a_role_that_works_there(world):
 
 def test_a_superuser_without_a_role_gets_nothing_and_with_one_gets_its_share(world):
     root = make_user("root")
-    root.is_staff = root.is_superuser = True
-    root.save()
+    sql("UPDATE trial_user SET is_staff = true, is_superuser = true WHERE id = %s", root.pk)
+    root.refresh_from_db()
     assert browser(root).get(INDEX).status_code == 403
     assert browser(root).get(list_of(Participant)).status_code == 403
     control = in_arm(randomized(world), "control")

@@ -90,7 +90,7 @@ def test_an_exception_takes_back_the_work_and_the_context(world):
             Trial.objects.update(title="Gone")
             raise RuntimeError
         assert in_force() == outer
-        with pytest.raises(DatabaseError), audit.context(by=None, why="Inner"):
+        with pytest.raises(DatabaseError, match="too long"), audit.context(by=None, why="Inner"):
             Trial.objects.update(code="TRIALCODETOOLONG")
         assert in_force() == outer
         Trial.objects.update(title="Kept")

@@ -1,125 +1,74 @@
 """What the database itself refuses, whoever asks: no code of ours stands between these statements and it."""
 
-import json
+from datetime import timedelta
 
 import pytest
-from django.apps import apps
 from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 
-from analysis import guards as analysis_guards
-from config.postgres.roles import as_owner, kept_tables
-from screening import guards as screening_guards
+from config.postgres.roles import as_owner
 from screening.services import cohort
-from tests.factories import World, high_risk, in_arm, make_participant, make_world, randomized, refusal, sql
-from trial import guards
-from trial.models import Allocation, Participant, Stratum, TrialKind
+from tests.factories import (
+    World,
+    add_film,
+    high_risk,
+    in_arm,
+    make_participant,
+    make_world,
+    randomized,
+    refusal,
+    sql,
+)
+from trial import audit
+from trial.models import Allocation, Participant, Stratum, TrialKind, User
 from trial.protocol import template
+from trial.services import accounts, conduct, people
+from trial.states import TRANSITIONS, State
 
 pytestmark = pytest.mark.django_db
-OURS = ("trial", "screening", "analysis")
-WRITTEN_ONCE = (*guards.APPEND_ONLY, *screening_guards.APPEND_ONLY, *analysis_guards.APPEND_ONLY)
-CHANGING = (*guards.KEPT_BUT_CHANGING, *screening_guards.CHANGING)
-GUARDED = sorted({*WRITTEN_ONCE, *CHANGING} - set(guards.UNTRACKED))
-# Neither tracked nor guarded, each for a reason; a new model is one or the other, or stands here.
-EXCEPTIONS = {
-    "trial_user": "accounts; what they may do is in memberships, which are tracked",
-    "trial_personkey": "deleting it must erase an identity in the audit trail too",
-    "trial_stratum": "a cursor that only moves forward",
-    "trial_uploadedlist": "written once, and sealed: an audit trail must not hold a second copy",
-    "screening_receipt": "written once, and itself a log",
-}
 ALLOCATE = (
     "INSERT INTO trial_allocation (id, occurred_at, participant_id, stratum_id, sequence, arm, randomized_on,"
     " engine_version, strata_values, evidence, protocol_version_id)"
-    " VALUES (gen_random_uuid(), now() - %s * interval '1 minute', %s, %s, %s, 'screening', current_date,"
-    " 'x', '{}', '{}', %s)"
+    " SELECT gen_random_uuid(), at, %s, %s, %s, 'screening', (at AT TIME ZONE 'Asia/Taipei')::date + %s, 'x',"
+    " '{}', %s, %s FROM (SELECT now() - %s * interval '1 minute' AS at) now"
 )
+HIGH = '{"risk_class": "high"}'
 
 
-def models() -> list:
-    return [m for m in apps.get_models() if m._meta.app_label in OURS]
-
-
-def test_every_model_is_tracked_and_guarded_or_says_why_not():
-    events = {
-        m._meta.db_table: m.pgh_event_model._meta.db_table for m in models() if hasattr(m, "pgh_event_model")
-    }
-    plain = {m._meta.db_table for m in models() if not hasattr(m, "pgh_tracked_model")} - set(events)
-
-    assert sorted(events) == GUARDED
-    assert plain == set(EXCEPTIONS)
-    assert set(events.values()) | set(WRITTEN_ONCE) <= set(kept_tables())
-
-
-def triggers() -> set[tuple[str, str]]:
-    """Return (table, trigger) of every trigger that is there and switched on."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT tgrelid::regclass::text, tgname FROM pg_trigger"
-            " WHERE NOT tgisinternal AND tgenabled = 'O'"
-        )
-        return set(cursor.fetchall())
-
-
-def test_what_the_lists_say_is_installed():
-    wanted = {(table, "audit_context") for table in GUARDED}
-    wanted |= {(table, "written_once") for table in kept_tables()}
-    wanted |= {(guards.event_table(table), "by_trigger") for table in GUARDED}
-    wanted |= {(table, "never_deleted") for table in CHANGING}
-    wanted |= {(table, "stays") for table in (*guards.STAYS, *screening_guards.STAYS)}
-
-    assert wanted - triggers() == set()
-
-
-@pytest.mark.parametrize("table", kept_tables())
-def test_the_app_role_never_changes_what_is_kept(table):
-    for statement in ("UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {} CASCADE"):
-        with connection.cursor() as cursor:
-            column = connection.introspection.get_table_description(cursor, table)[0].name
-        assert "permission denied" in refusal(statement.format(table, column, column))
-
-
-@pytest.mark.parametrize("table", GUARDED)
-def test_no_guarded_table_changes_without_who_why_and_how(table):
-    # Not a single row is written: asking is enough to be refused.
+def silently(statement: str) -> str:
+    """Return what the database says to a statement that has no audit context."""
     with (
-        pytest.raises(DatabaseError, match="audit context"),
+        pytest.raises(DatabaseError, match="audit context") as refused,
         transaction.atomic(),
         connection.cursor() as cursor,
     ):
-        cursor.execute(f"INSERT INTO {table} SELECT * FROM {table} LIMIT 0")
+        cursor.execute(statement)
+    return str(refused.value)
 
 
-@pytest.mark.parametrize("missing", ["by", "why", "how"])
-def test_a_context_that_lacks_a_part_is_none(missing):
-    told = json.dumps({"by": "7", "why": "a reason", "how": "test"} | {missing: ""})
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('pghistory.context_metadata', %s, true)", [told])
-        with pytest.raises(DatabaseError, match=r"who \(by\), why and how"), transaction.atomic():
-            cursor.execute("UPDATE trial_trial SET title = 'x' WHERE false")
+def test_nobody_s_key_is_destroyed_in_silence(world):
+    person = make_participant(world).person
+
+    for change in ("DELETE FROM trial_personkey", "UPDATE trial_personkey SET wrapped = ''"):
+        assert "trial_personkey" in silently(change)
+    people.erase_identity(person.participations.get(), by=world.data_manager, why="Asked to be forgotten")
+    assert not type(person).objects.filter(key__isnull=False).exists()
 
 
-def test_even_the_owner_is_stopped_by_the_triggers(world):
-    """A migration gone wrong, or a superuser in a hurry, meets the second lock behind the missing right."""
-    randomized(world, 4)
-    filled = [t for t in (*WRITTEN_ONCE, *(guards.event_table(t) for t in GUARDED)) if has_rows(t)]
-    assert {"trial_allocation", "trial_allocationevent", "screening_score", "trial_statechange"} <= set(
-        filled
-    )
+def test_an_account_is_closed_or_renamed_by_somebody_for_a_reason(world):
+    caller = world.caller
+    for change in ("is_active = false", "username = 'x' || id", "is_superuser = true", "email = 'x@y.z'"):
+        assert "trial_user" in silently(f"UPDATE trial_user SET {change}")
+    assert "never deleted" in refusal("DELETE FROM trial_user WHERE id = %s", world.stranger.pk)
 
-    with as_owner(connection):
-        for table in filled:
-            column = "id" if table in WRITTEN_ONCE else "pgh_id"
-            assert "never changed" in refusal(f"UPDATE {table} SET {column} = {column}")
-            assert "never deleted" in refusal(f"DELETE FROM {table}")
-        for table in filter(has_rows, CHANGING):
-            assert "never deleted" in refusal(f"DELETE FROM {table}")
-
-
-def has_rows(table: str) -> bool:
+    User.objects.get(pk=caller.pk).save()  # as Django writes an account whose password it hashes anew
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {table})")
-        return cursor.fetchone()[0]
+        cursor.execute("UPDATE trial_user SET password = 'x', last_login = now() WHERE id = %s", [caller.pk])
+    accounts.set_password(caller, password="a password of many words", by=world.system_administrator)
+
+    told = [(e.pgh_label, e.pgh_context["why"]) for e in caller.events.order_by("pgh_id")]
+    assert told == [("insert", "An account is created"), ("update", f"{caller} is given a new password")]
+    assert not {"password", "last_login"} & {f.name for f in caller.events.model._meta.get_fields()}
 
 
 def test_an_approved_protocol_is_never_edited(world):
@@ -129,23 +78,47 @@ def test_an_approved_protocol_is_never_edited(world):
 
     assert "frozen" in refusal(changed)
     assert "frozen" in refusal("UPDATE trial_protocolversion SET sha256 = repeat('0', 64)")
-    assert "never a draft again" in refusal("UPDATE trial_protocolversion SET state = 'draft'")
-    assert "approved_by_a_second_person" in refusal(
-        "UPDATE trial_protocolversion SET approved_by_id = drafted_by_id"
+    for state in ("draft", "approved"):
+        assert f"never goes from active to {state}" in refusal(
+            "UPDATE trial_protocolversion SET state = %s, approved_at = CASE WHEN %s = 'draft' THEN NULL ELSE"
+            " approved_at END, approved_by_id = CASE WHEN %s = 'draft' THEN NULL ELSE approved_by_id END",
+            state, state, state,
+        )  # fmt: skip
+
+
+def test_an_approval_stays_as_it_was_given(world):
+    for change in (f"approved_by_id = {world.investigator.pk}", "approved_at = now() - interval '1 year'"):
+        assert "approval stays" in refusal(f"UPDATE trial_protocolversion SET {change}")
+    assert "never given another" in refusal(
+        "UPDATE trial_protocolversion SET drafted_by_id = %s", world.investigator.pk
     )
 
 
-def test_a_draft_can_be_edited_but_not_put_in_force(db):
+def draft(world: World, **values: object) -> tuple:
+    """Return the statement that writes a protocol version of the next number."""
+    row = {"id": "gen_random_uuid()", "number": "9", "definition": "'{}'", "sha256": "repeat('0', 64)"}
+    row |= {"trial_id": f"'{world.trial.pk}'", "state": "'draft'", "drafted_by_id": str(world.coordinator.pk)}
+    row |= {name: str(value) for name, value in values.items()}
+    return (f"INSERT INTO trial_protocolversion ({', '.join(row)}) VALUES ({', '.join(row.values())})",)
+
+
+def test_a_protocol_version_begins_as_a_draft_and_is_approved_by_a_second_person(db):
     world = make_world(active=False)
-    sql(
-        "INSERT INTO trial_protocolversion (id, trial_id, number, definition, sha256, state, drafted_by_id)"
-        " VALUES (gen_random_uuid(), %s, 1, '{}', repeat('0', 64), 'draft', %s)",
-        world.trial.pk, world.coordinator.pk,
-    )  # fmt: skip
+    approval = {"approved_by_id": world.randomization_statistician.pk, "approved_at": "now()"}
+
+    for state in ("approved", "active"):
+        assert "begins as draft" in refusal(*draft(world, state=f"'{state}'", **approval))
+    assert "a draft has none" in refusal(*draft(world, **approval))
+    sql(*draft(world))
 
     sql('UPDATE trial_protocolversion SET definition = \'{"title": "better"}\'')
-
     assert "approval of a second person" in refusal("UPDATE trial_protocolversion SET state = 'active'")
+    own = "UPDATE trial_protocolversion SET state = 'approved', approved_at = now(), approved_by_id = %s"
+    assert "approved_by_a_second_person" in refusal(own, world.coordinator.pk)
+    sql(own, world.investigator.pk)
+    assert "never goes from approved to superseded" in refusal(
+        "UPDATE trial_protocolversion SET state = 'superseded'"
+    )
 
 
 @pytest.mark.parametrize(
@@ -158,6 +131,9 @@ def test_a_draft_can_be_edited_but_not_put_in_force(db):
         ("trial_trial SET kind = 'recorded', clock_offset_days = 0", "never given another"),
         ("trial_trial SET key_fingerprint = repeat('0', 16)", "never given another"),
         ("trial_site SET number = 7", "never given another"),
+        ("trial_participant SET recorded_at = now() - interval '1 year'", "never given another recorded_at"),
+        ("trial_trial SET state = 'draft'", "never goes from active to draft"),
+        ("trial_trial SET state = 'locked'", "never goes from active to locked"),
     ],
 )
 def test_what_a_row_is_about_never_changes(world, change, refused):
@@ -177,35 +153,88 @@ def test_a_baseline_is_never_handed_to_another_person(world):
         assert "never" in refusal(taken, other.pk)
 
 
+def step(world: World, person: Participant, *words: str) -> tuple:
+    """Return the statement that puts a state change on record: from, event, to."""
+    return (
+        "INSERT INTO trial_statechange (id, occurred_at, recorded_at, from_state, event, to_state, reason,"
+        " participant_id, protocol_version_id) VALUES (gen_random_uuid(), now(), '2000-01-01', %s, %s, %s, '', %s, %s)",
+        *words,
+        person.pk,
+        world.trial.protocol_version.pk,
+    )
+
+
+@pytest.mark.django_db(transaction=True)
 def test_an_old_state_change_moves_nobody_today(world):
     """The change of state and its record are written together: yesterday's record is no excuse."""
     person = make_participant(world)
-    sql(
-        "INSERT INTO trial_statechange (id, occurred_at, recorded_at, event, from_state, to_state, reason,"
-        " participant_id, protocol_version_id) VALUES (gen_random_uuid(), now(), now() - interval '1 day',"
-        " 'x', 'registered', 'eligible', '', %s, %s)",
-        person.pk, world.trial.protocol_version.pk,
-    )  # fmt: skip
+    sql(*step(world, person, "registered", "find_eligible", "eligible"))
 
     assert "needs its state change" in refusal("UPDATE trial_participant SET state = 'eligible'")
+
+
+def test_a_state_change_is_one_that_the_rules_know(world):
+    person = make_participant(world)
+    for words in (
+        ("registered", "x", "eligible"),
+        ("registered", "find_eligible", "randomized"),
+        ("nowhere", "find_eligible", "eligible"),
+        *(("randomized", event, "eligible") for event in ("find_eligible", "randomize", "withdraw")),
+    ):
+        assert "a_state_change_is_a_transition" in refusal(*step(world, person, *words))
+    for (state, event), to_state in TRANSITIONS.items():
+        sql(*step(world, person, state, event, to_state))
+    back = {to for (state, _), to in TRANSITIONS.items() if state == State.RANDOMIZED}
+    assert back == {State.WITHDRAWN, State.DIED}
+
+
+def test_the_database_alone_says_when_something_was_entered(world):
+    person, before = make_participant(world), timezone.now()
+    sql(*step(world, person, "registered", "find_eligible", "eligible"))
+
+    assert abs(person.state_changes.get().recorded_at - before) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    "text", ["2023-02-31", "2023-13", "2023-00", "0000", "3000-01-01", "2023-2-1", "soon"]
+)
+def test_a_date_is_one_that_the_calendar_has(world, text):
+    make_participant(world)
+
+    for column in ("birth_date", "died_on"):
+        assert f"{column}_form" in refusal(f"UPDATE trial_participant SET {column} = %s", text)
+    sql("UPDATE trial_participant SET birth_date = '1948-02-29', died_on = '2023-04'")
+
+
+def test_who_objected_last_is_not_put_back_on_the_list(world):
+    person = make_participant(world)
+    lifted = "UPDATE trial_participant SET do_not_call = false"
+    conduct.record_objection(person, by=world.caller)
+
+    assert "objected to calls" in refusal(lifted)
+    conduct.record_consent(person, form_version="1", scope="calls", by=world.caller)
+    sql(lifted)
 
 
 def candidate(world: World) -> Participant:
     """Return somebody eligible at high risk, not randomized."""
     person = high_risk(world)[0]
     cohort.assess(person, by=world.coordinator)
+    cohort.freeze_risks(world.trial, people=[person], by=world.coordinator)
     return person
 
 
 def stratum(world: World) -> Stratum:
-    return Stratum.objects.get_or_create(trial=world.trial, label="all")[0]
+    with audit.context(by=None, why="a test's list", how="test"):
+        return Stratum.objects.get_or_create(trial=world.trial, label="all")[0]
 
 
 def allocate(
-    world: World, person: Participant, *, sequence: int = 1, minutes_ago: int = 0, into=None
+    world: World, person: Participant, *, sequence=1, minutes_ago=0, into=None, days=0, evidence=HIGH
 ) -> tuple:
-    version = world.trial.protocol_version
-    return ALLOCATE, minutes_ago, person.pk, (into or stratum(world)).pk, sequence, version.pk
+    """Return the statement that allocates somebody, `days` after the day that it is at the site."""
+    version, list_ = world.trial.protocol_version, into or stratum(world)
+    return ALLOCATE, person.pk, list_.pk, sequence, days, evidence, version.pk, minutes_ago
 
 
 def test_only_the_eligible_are_allocated(world):
@@ -221,14 +250,35 @@ def test_nobody_is_allocated_from_another_trials_list(world):
     assert "another trial" in refusal(*allocate(world, candidate(world), into=stratum(other)))
 
 
+@pytest.mark.parametrize("days", [-1, 1])
+def test_a_draw_is_of_the_day_it_is_at_the_site(world, days):
+    assert "by the clock of the site" in refusal(*allocate(world, candidate(world), days=days))
+
+
+def test_only_who_is_at_high_risk_is_allocated(world):
+    person, low = candidate(world), make_participant(world)
+    add_film(world, low, mean="0.1")
+    cohort.assess(low, by=world.coordinator)
+    unjudged = allocate(world, low)
+    cohort.freeze_risks(world.trial, people=[low], by=world.coordinator)
+
+    for attempt in (
+        unjudged,
+        allocate(world, low),
+        allocate(world, person, evidence="{}"),
+        allocate(world, person, evidence='{"risk_class": "low"}'),
+    ):
+        assert "Only a participant at high risk" in refusal(*attempt)
+
+
 def test_nobody_is_allocated_twice(world):
     person = in_arm(randomized(world, 2), "control")
-    sql("INSERT INTO trial_statechange (id, occurred_at, event, from_state, to_state, reason, participant_id,"
-        " protocol_version_id) VALUES (gen_random_uuid(), now(), 'x', 'randomized', 'eligible', '', %s, %s)",
-        person.pk, world.trial.protocol_version.pk)  # fmt: skip
-    sql("UPDATE trial_participant SET state = 'eligible' WHERE id = %s", person.pk)
+    assert "this one is randomized" in refusal(*allocate(world, person, sequence=3))
 
-    assert "unique" in refusal(*allocate(world, person, sequence=3))
+    with as_owner(connection), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE trial_allocation DISABLE TRIGGER check_allocation")
+        assert "unique" in refusal(*allocate(world, person, sequence=3))
 
 
 def test_a_paused_trial_allocates_nobody(world):

@@ -20,14 +20,18 @@ def trials_kept(user: User) -> QuerySet[Trial]:
 
 def set_password(user: User, *, password: str, by: User) -> User:
     """Give a user a new password and lift a lock on their sign-in."""
-    user.set_password(password)
-    user.save(update_fields=["password"])
-    return unlock(user, by=by)
+    with audit.context(by=by, why=f"{user.username} is given a new password"):
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        return unlock(user, by=by)
 
 
 def unlock(user: User, *, by: User) -> User:
     """Let a user sign in again who typed a wrong password too often."""
-    reset(username=user.username)
+    with audit.context(by=by, why=f"{user.username} may try to sign in again"):
+        user.access_restored_at = timezone.now()
+        user.save(update_fields=["access_restored_at"])
+        reset(username=user.username)
     return user
 
 
@@ -59,6 +63,7 @@ def close_account(user: User, *, by: User) -> User:
 
 def reopen_account(user: User, *, by: User) -> User:
     """Let a closed account sign in again; it has no role until it is given one."""
-    user.is_active = True
-    user.save(update_fields=["is_active"])
+    with audit.context(by=by, why=f"The account of {user.username} is reopened"):
+        user.is_active = True
+        user.save(update_fields=["is_active"])
     return user

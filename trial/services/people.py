@@ -11,7 +11,7 @@ from trial import audit, bulk, clock
 from trial.crypto import Sealed, Unreadable, decrypt, encrypt, identity_hash, new_wrapped_key
 from trial.models import Baseline, Participant, Person, PersonKey, Site, Trial, User
 from trial.partial_dates import PartialDate
-from trial.services.trials import Refused
+from trial.services.trials import Refused, require_unlocked
 from trial.study_numbers import study_number
 
 FEW = 100
@@ -82,6 +82,7 @@ def register_all(
         # The lock serializes registration at a site, so that study numbers have no gaps; nobody else waits for it.
         rows = Site.objects.select_for_update(of=("self",), no_key=True)
         site = rows.select_related("trial").get(pk=site.pk)
+        require_unlocked(site.trial)
         hashes = [identity_hash(new.issuer, new.number) for new in people]
         known = {
             p.person_id: p for p in Participant.objects.filter(trial=site.trial, person__in=persons.values())
@@ -232,6 +233,7 @@ def correct_person(
     """Correct sex, birth date or the bounds of an unknown one; what an allocation used stays as it was used."""
     with audit.context(by=by, why=why):
         participant = Participant.objects.select_for_update().get(pk=participant.pk)
+        require_unlocked(participant.trial)
         participant.sex = sex or participant.sex
         if birth_date:
             participant.birth_date = str(birth_date)
@@ -295,6 +297,7 @@ def record_baselines(
 
 def record_baseline(participant: Participant, *, by: User | None, why: str, values: dict) -> Baseline:
     """Write baseline variables by name; unnamed ones stay."""
+    require_unlocked(participant.trial)
     with audit.context(by=by, why=why):
         Baseline.objects.filter(participant=participant).update(**values)
     return Baseline.objects.get(participant=participant)

@@ -52,6 +52,12 @@ def require_open(trial: Trial) -> None:
         raise NotNow(f"Trial {trial.code} {why}. Nothing was taken.")
 
 
+def require_unlocked(trial: Trial) -> None:
+    """Raise NotNow once the trial is locked; registering people begins before the first protocol is in force."""
+    if Trial.objects.filter(pk=trial.pk, state=TrialState.LOCKED).exists():
+        raise NotNow(f"Trial {trial.code} {CLOSED[TrialState.LOCKED]}. Nothing was taken.")
+
+
 def create_trial(
     code: str, *, title: str, by: User | None, kind: str = TrialKind.LIVE, clock_offset_days: int = 0
 ) -> Trial:
