@@ -4,11 +4,11 @@ from trial.guards import event_tables, guard_columns, guard_tables
 
 APPEND_ONLY = (
     "screening_score",
-    "screening_riskassessment",
     "screening_contactattempt",
     "screening_modelversion",
 )
 CHANGING = (
+    "screening_riskassessment",
     "screening_radiograph",
     "screening_referral",
     "screening_appointment",
@@ -20,6 +20,7 @@ CHANGING = (
 # A film, a call list entry or a finding is never handed to another person.
 STAYS = {
     "screening_radiograph": ("trial_id", "person_id", "sop_instance_hash", "file_sha256", "pixel_sha256"),
+    "screening_riskassessment": ("participant_id",),
     "screening_referral": ("allocation_id",),
     "screening_appointment": ("referral_id",),
     "screening_dxaexam": ("participant_id",),
@@ -119,4 +120,17 @@ CREATE TRIGGER check_radiograph BEFORE INSERT OR UPDATE ON screening_radiograph
     FOR EACH ROW EXECUTE FUNCTION check_radiograph();
 """
 
-INSTALL = guard_tables(APPEND_ONLY, CHANGING) + guard_columns(STAYS) + ARM_KEYS + CALLS + SCANS
+# What a draw rested on stays as it was, whatever films come later.
+RISKS = """
+CREATE OR REPLACE FUNCTION check_risk() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM trial_allocation a WHERE a.participant_id = OLD.participant_id) THEN
+        RAISE EXCEPTION 'The risk of a randomized participant is frozen.' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER check_risk BEFORE UPDATE ON screening_riskassessment
+    FOR EACH ROW EXECUTE FUNCTION check_risk();
+"""
+
+INSTALL = guard_tables(APPEND_ONLY, CHANGING) + guard_columns(STAYS) + ARM_KEYS + CALLS + SCANS + RISKS

@@ -190,7 +190,7 @@ class Score(Happening):
 
 @tracked()
 class RiskAssessment(Happening):
-    """A participant's films summed up, frozen with the list of films that counted."""
+    """A participant's films summed up; at randomization it is frozen with the list of films that counted."""
 
     SEE = Permission.SEE_SCORE
     PARTICIPANT_PATH = "participant"
@@ -209,8 +209,12 @@ class RiskAssessment(Happening):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(films_counted__gte=1, films_positive__lte=F("films_counted")),
-                name="positives_among_counted",
+                condition=Q(films_positive__lte=F("films_counted")), name="positives_among_counted"
+            ),
+            models.CheckConstraint(
+                condition=Q(films_counted=0, risk_class="none")
+                | Q(films_counted__gte=1, risk_class__in=["high", "low"]),
+                name="risk_class_by_films_that_count",
             ),
             one_of("risk_class", RiskClass, "risk_class_known"),
         ]

@@ -28,7 +28,7 @@ from trial.blinding import WINDOW
 from trial.models import Allocation, Participant, Severity, Site, User
 from trial.partial_dates import PartialDate
 from trial.services import conduct
-from trial.services.trials import Refused
+from trial.services.trials import Refused, require_open
 from trial.states import State
 
 
@@ -112,6 +112,7 @@ def _follow(referral: Referral, outcome: ContactOutcome, by: User, *, last: bool
 def move(referral: Referral, *, event: ReferralEvent, by: User | None) -> Referral:
     """Move a referral along; raise TransitionRefused where nothing leads on."""
     with audit.context(by=by, why=f"Referral: {event.value.replace('_', ' ')}"):
+        require_open(referral.participant.trial)
         referral.state = next_referral_state(ReferralState(referral.state), event)
         referral.save(update_fields=["state"])
     return referral

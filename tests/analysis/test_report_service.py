@@ -176,7 +176,7 @@ def test_who_was_not_randomized_though_at_high_risk_is_in_the_flow(world):
     for _ in range(2):
         add_film(world, make_participant(world))
     cohort.assess_trial(world.trial, by=None)
-    cohort.freeze_risks(world.trial, people=Participant.objects.filter(state="eligible"), by=None)
+    cohort.sum_up_films(world.trial, people=Participant.objects.filter(state="eligible"), by=None)
 
     told = services.report(freeze(world)).flow
 

@@ -18,6 +18,8 @@ from trial.keys import trial_key
 from trial.models import (
     Allocation,
     Cohort,
+    Consent,
+    ConsentKind,
     Participant,
     ProtocolVersion,
     Stratum,
@@ -27,9 +29,10 @@ from trial.models import (
     User,
 )
 from trial.protocol import Protocol
-from trial.randomization import ENGINE_VERSION, draw
+from trial.randomization import ENGINE_VERSION, draw, uploaded_faults
+from trial.roles import Permission
 from trial.services.conduct import change_states, consent_missing_before_randomization
-from trial.services.trials import NotNow, Refused
+from trial.services.trials import NotNow, Refused, require
 from trial.states import Event, State, TrialState, next_state
 from trial.streams import stream_label
 
@@ -216,6 +219,7 @@ def _take(stratum, key, protocol, group, version, at, cohort) -> list[Allocation
 
 def _write(made: list[Allocation], by: User) -> None:
     bulk.insert(made)
+    bulk.insert(_waivers(made))
     Stratum.objects.bulk_update({a.stratum_id: a.stratum for a in made}.values(), ["drawn"])
     stamped = {"occurred_at": made[0].occurred_at, "protocol_version": made[0].protocol_version}
     change_states(
@@ -223,13 +227,29 @@ def _write(made: list[Allocation], by: User) -> None:
     )
 
 
+def _waivers(made: Sequence[Allocation]) -> list[Consent]:
+    """Return, for people who are randomized unasked, the waiver that allows it."""
+    return [
+        Consent(
+            participant=a.participant,
+            kind=ConsentKind.WAIVER,
+            waiver_reference=reference,
+            occurred_at=a.occurred_at,
+            protocol_version=a.protocol_version,
+        )
+        for a in made
+        if (reference := a.protocol_version.protocol.consent.waiver_reference)
+    ]
+
+
 def upload_list(trial: Trial, *, arms: Sequence[str], by: User, label: str = "all") -> UploadedList:
     """Seal a list made elsewhere with the trial's key; the database keeps ciphertext and its hash alone."""
+    require(by, Permission.UPLOAD_ALLOCATION_LIST, trial)
     protocol = trial.protocol
     if protocol.allocation.method != Method.UPLOADED_LIST:
         raise Refused("This trial draws from its own list. A trial has a list or a method, never both.")
-    if unknown := set(arms) - {name for name, _ in protocol.allocation.arms}:
-        raise Refused(f"The list names {', '.join(sorted(unknown))}, which is no arm of this trial.")
+    if faults := uploaded_faults(arms, protocol.allocation.arms):
+        raise Refused(" ".join(faults))
     text = "\n".join(arms)
     with audit.context(by=by, why=f"An allocation list of {len(arms)} is uploaded"):
         stratum = Stratum.objects.create(trial=trial, label=label, total=len(arms))

@@ -136,7 +136,7 @@ def test_from_yes_to_the_scan(world, offer):
     said = words(client.post(url("call-book", offer), moment("scheduled_at", when), follow=True))
     assert f"Booked for {when:%a %d %b %Y}, 09:00." in said
 
-    assert Consent.objects.get().form_version == "2.1"
+    assert Consent.objects.get(kind="consent").form_version == "2.1"
     assert Appointment.objects.get().scheduled_at == when  # nine in Taipei, not in UTC
     assert "kept" not in said  # it is three days away
 
@@ -208,7 +208,7 @@ def test_consent_needs_the_tick(world, offer):
 
     assert answer.status_code == 422
     assert "only after you read the text" in words(answer) and 'value="2.1"' in answer.content.decode()
-    assert not Consent.objects.exists()
+    assert not Consent.objects.filter(kind="consent").exists()
 
 
 def test_who_withdrew_is_not_called(world, offer):
@@ -357,7 +357,7 @@ def test_an_investigator_who_may_record_consent_learns_nothing_of_the_arm_by_it(
 
     assert client.get(url("call-objection", offer)).status_code == 404
     assert client.post(url("call-consent", offer), {"form_version": "1", "agreed": "on"}).status_code == 404
-    assert not Consent.objects.exists()
+    assert not Consent.objects.filter(kind="consent").exists()
 
 
 def test_a_caller_of_another_trial_sees_nothing_of_this_one(world, offer):
