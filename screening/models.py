@@ -204,6 +204,11 @@ class RiskAssessment(Happening):
     risk_class = models.CharField(max_length=4, choices=choices(RiskClass))
     films = models.JSONField(default=list, blank=True)
 
+    @property
+    def brought_along(self) -> bool:
+        """Tell whether a recorded trial brought the counts along, its films being elsewhere."""
+        return self.films_counted > 0 and self.model_version_id is None
+
     objects = ScoreQuerySet.as_manager()  # type: ignore[misc]  # narrower than the base class: see visible_to
 
     class Meta:

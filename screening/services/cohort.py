@@ -101,9 +101,8 @@ def sum_up_films(
     version = trial.protocol_version
     rows = RiskAssessment.objects.filter(participant__in=people).select_related("model_version")
     known = {r.participant_id: r for r in rows}
-    if trial.kind == TrialKind.RECORDED:
-        return known  # brought along: its films are elsewhere
     frozen = set(Allocation.objects.filter(participant__in=people).values_list("participant_id", flat=True))
+    frozen |= {pk for pk, risk in known.items() if risk.brought_along}
     counted = _scores(version.protocol, [p for p in people if p.pk not in frozen])
     now = {p.pk: _risk(version, trial, p.pk, counted[p.pk]) for p in people if p.pk in counted.keys() | known}
     new = [risk for pk, risk in now.items() if pk not in known]

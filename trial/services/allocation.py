@@ -53,7 +53,9 @@ def freeze_cohort(
         for c in sorted(candidates, key=lambda c: c.participant.study_number)
     ]
     if not manifest:
-        raise Refused("Nobody is eligible and at high risk yet: there is no cohort to freeze.")
+        raise Refused(
+            "Nobody who is not randomized yet is eligible and at high risk: there is no cohort to freeze."
+        )
     with audit.context(by=by, why=f"A cohort of {len(manifest)} is frozen"):
         return Cohort.objects.create(
             trial=trial,

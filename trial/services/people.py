@@ -232,6 +232,8 @@ def correct_person(
 ) -> Participant:
     """Correct sex, birth date or the bounds of an unknown one; what an allocation used stays as it was used."""
     require_open(participant.trial)
+    if birth_date and birth_date.earliest > clock.today(participant.site):
+        raise Refused(f"The birth date, {birth_date}, lies in the future. Correct it.")
     with audit.context(by=by, why=why):
         participant = Participant.objects.select_for_update().get(pk=participant.pk)
         participant.sex = sex or participant.sex

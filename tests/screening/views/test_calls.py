@@ -200,6 +200,42 @@ def test_nothing_is_booked_outside_the_window_or_without_consent(world, offer):
     assert not Appointment.objects.exists()
 
 
+def test_that_somebody_has_died_is_asked_once(world, offer):
+    client = browser(world.caller)
+
+    asked = client.post(url("call-attempt", offer), {"outcome": "died"})
+    assert "nobody calls this number again" in words(asked) and not offer.attempts.exists()
+
+    client.post(url("call-attempt", offer), {"outcome": "died", "sure": "yes"})
+    assert offer.attempts.get().outcome == "died"
+
+
+@pytest.mark.parametrize(
+    ("days", "hour", "said"),
+    [(-1, 10, "lies before this one"), (400, 10, "after the offer's last day"), (1, 3, "outside the hours")],
+)
+def test_a_next_call_lies_ahead_inside_the_window_and_the_hours(world, offer, days, hour, said):
+    when = clock.now(world.trial).astimezone(TAIPEI).replace(hour=hour, minute=0) + timedelta(days=days)
+
+    answer = browser(world.caller).post(
+        url("call-attempt", offer), {"outcome": "call_back"} | moment("next_call_at", when)
+    )
+
+    assert answer.status_code == 422 and said in words(answer)
+    assert not offer.attempts.exists()
+
+
+def test_a_scan_is_not_booked_for_a_day_that_is_over(world, offer):
+    client = browser(world.caller)
+    client.post(url("call-attempt", offer), {"outcome": "accepted"})
+    client.post(url("call-consent", offer), {"form_version": "1", "agreed": "on"})
+    yesterday = clock.now(world.trial) - timedelta(days=1)
+
+    answer = client.post(url("call-book", offer), moment("scheduled_at", yesterday))
+
+    assert "is over. Choose a day to come." in words(answer) and not Appointment.objects.exists()
+
+
 def test_consent_needs_the_tick(world, offer):
     client = browser(world.caller)
     client.post(url("call-attempt", offer), {"outcome": "accepted"})
