@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from django.core.management import call_command
 from django.db.models import F
 
+from config.demo.history import import_extract
 from config.demo.setup import WAIVER, Account, by_role, ensure_active, ensure_roles
 from config.opscan_replay.people import FOLLOW_UP_END, INDEX_DATE, RANDOMIZED_ON, ReplayPerson
 from screening.models import Referral, RiskAssessment
@@ -98,8 +98,7 @@ def _import(trial: Trial, by: User, kind: str, names: Sequence[str], lines: Iter
             writer.writeheader()
             writer.writerows(lines)
         # What it says goes beside the answer of the replay, which may be JSON.
-        told = {"commit": True, "by": by.username, "stdout": sys.stderr}
-        call_command("import_clinical", str(path), trial=trial.code, kind=kind, **told)
+        import_extract(lambda said: print(said, file=sys.stderr), path, trial=trial, kind=kind, by=by)
 
 
 def _participants(trial: Trial, people: Sequence[ReplayPerson]) -> Mapping[int, Participant]:
