@@ -61,7 +61,7 @@ class Command(BaseCommand):
     def show(self, found: analysis.Report, compared: list[Comparison], paper: Paper, summary: bool) -> None:
         """Print the report, then each number beside the paper's (or the main ones and those that differ)."""
         say = self.stdout.write
-        say("  A reconstruction from published counts, not patient data.\n\n")
+        say("  A reconstruction from published counts, not patient data; films were not published.\n\n")
         show_report(say, found)
         if summary:
             show_headlines(say, headlines(compared, paper))
