@@ -29,7 +29,7 @@ def show_accounts(say: Say, cast: list[Account]) -> None:
     new = [account for account in cast if account.password]
     if not new:
         say("  The accounts are there since an earlier run, which printed their passwords.")
-        say("  A new one: python manage.py changepassword NAME")
+        say("  For a new password: python manage.py changepassword NAME")
         return
     say("  Sign-in (shown once; write it down):")
     for account in new:
