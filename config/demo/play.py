@@ -35,6 +35,9 @@ OUTCOMES = (
     ContactOutcome.THINKING,
 )
 SHARES = (0.42, 0.28, 0.18, 0.12)
+# Share that a physician scans, by whether they were randomized: more of those than in life, so that thirty people
+# give a finite odds ratio.
+USUAL_CARE = {True: 0.3, False: 0.07}
 UNTOUCHED = 0.3  # of the screening arm, left for whoever signs in as the caller
 
 
@@ -95,8 +98,9 @@ class Staff:
 
     def _usual_care(self, participant: Participant, person: MadeUp, rng: Generator) -> None:
         """Let a physician scan a few, in both arms and among the low-risk."""
+        randomized = participant.state == State.RANDOMIZED
         if (
-            rng.random() > 0.07
+            rng.random() > USUAL_CARE[randomized]
             or participant.state in (State.WITHDRAWN, State.DIED)
             or participant.dxa_exams.exists()
         ):
