@@ -196,7 +196,7 @@ def _locked_stratum(trial: Trial, label: str, total: int | None) -> Stratum:
 def _take(stratum, key, protocol, group, version, at, cohort) -> list[Allocation]:  # type: ignore[no-untyped-def]
     rule = protocol.allocation.rule(stratum.total)
     label = stream_label(stratum.trial.code, stratum.list_version, stratum.label)
-    uploaded = _open_list(stratum, key) if rule.method == Method.UPLOADED_LIST else None
+    uploaded = uploaded_arms(stratum, key)
     made = []
     for index, (candidate, values) in enumerate(group, stratum.drawn + 1):
         drawn = draw(rule, key=key, label=label, index=index, uploaded=uploaded)
@@ -263,5 +263,7 @@ def upload_list(trial: Trial, *, arms: Sequence[str], by: User, label: str = "al
         )
 
 
-def _open_list(stratum: Stratum, key: bytes) -> list[str]:
-    return open_with(key, stratum.uploaded_list.sealed, f"allocation-list:{stratum.pk}").split("\n")
+def uploaded_arms(stratum: Stratum, key: bytes) -> list[str] | None:
+    """Open the list of a stratum, if one was uploaded."""
+    sealed = UploadedList.objects.filter(stratum=stratum).first()
+    return open_with(key, sealed.sealed, f"allocation-list:{stratum.pk}").split("\n") if sealed else None

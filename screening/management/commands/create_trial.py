@@ -8,10 +8,10 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
 from screening.inference import ModelRefused
-from screening.management.base import TrialCommand
 from screening.services import scoring
 from screening.services.setup import pin_model, with_waiver
 from trial import audit
+from trial.management.base import TrialCommand
 from trial.models import ProtocolVersion, Trial, TrialKind, User
 from trial.protocol import Protocol, template, template_names
 from trial.roles import Role

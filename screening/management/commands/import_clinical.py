@@ -12,8 +12,8 @@ from screening.importing.kinds import KINDS
 from screening.importing.plan import Judgment, Plan, Verdict, commit, make_plan
 from screening.importing.table import Table, TableRefused, read_table
 from screening.management.arguments import WHOLE_CALL_REFUSED, add_by, add_trial, site_of, user_of
-from screening.management.base import TrialCommand
 from trial import audit
+from trial.management.base import TrialCommand
 from trial.roles import Permission
 from trial.services.trials import Refused, require_open
 

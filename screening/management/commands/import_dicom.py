@@ -15,12 +15,12 @@ from tqdm import tqdm
 from screening import tasks
 from screening.dicom import LARGEST_FILE
 from screening.management.arguments import WHOLE_CALL_REFUSED, add_by, add_trial, site_of, user_of
-from screening.management.base import TrialCommand
 from screening.models import Radiograph
 from screening.services import intake
 from screening.vocabulary import FilmState, ReceiptOutcome
 from screening.worker import worker_at_hand
 from trial import audit
+from trial.management.base import TrialCommand
 from trial.models import Site, User
 from trial.roles import Permission
 from trial.services.trials import Refused
