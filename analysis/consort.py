@@ -113,8 +113,14 @@ def _end(row: SubjectRow) -> str:
     return " and ".join(name for name in ("withdrawn", "died") if getattr(row, name))
 
 
+_IN_WORDS = {"dxa": "DXA", "anti_": "anti-", "_date_not_clear": ", date not clear"}
+
+
 def _first_reason(row: SubjectRow) -> str:
-    return row.ineligibility_reasons[0].replace("_", " ") if row.ineligibility_reasons else NO_REASON
+    code = row.ineligibility_reasons[0] if row.ineligibility_reasons else NO_REASON
+    for part, words in _IN_WORDS.items():
+        code = code.replace(part, words)
+    return code.replace("_", " ")
 
 
 def _risk(row: SubjectRow) -> str:

@@ -26,8 +26,8 @@ from screening.models import (
     Treatment,
 )
 from screening.services.cohort import EXCLUDING_DIAGNOSES
+from screening.services.outcomes import age_at
 from screening.vocabulary import DiagnosisCode, FilmState
-from trial.ages import age_bounds
 from trial.eligibility import PriorEvent
 from trial.models import (
     Allocation,
@@ -39,7 +39,7 @@ from trial.models import (
     StateChange,
     Trial,
 )
-from trial.partial_dates import parse
+from trial.partial_dates import PartialDate, parse
 from trial.protocol import Protocol
 from trial.protocol_parts import Exclusion
 from trial.states import Event, State
@@ -141,7 +141,7 @@ def _grouped(
 
 
 def _row(person: Participant, protocol: Protocol, facts: _Facts) -> SubjectRow:
-    age = age_at(person, protocol.index_date)
+    age = age_at(person, PartialDate.of(protocol.index_date))
     died = parse(person.died_on) if person.died_on else None
     return SubjectRow(
         study_number=person.study_number,
@@ -166,7 +166,7 @@ def _enrolment(person: Participant, facts: _Facts) -> dict[str, Any]:
         "ineligibility_reasons": tuple(r["code"] for r in assessment.reasons)
         if assessment
         else ("not_assessed",),
-        "risk_class": risk.risk_class if risk else None,
+        "risk_class": risk.risk_class if risk and risk.films_counted else None,
         "films_counted": risk.films_counted if risk else 0,
         "films_positive": risk.films_positive if risk else 0,
         "arm": allocation.arm if allocation else None,
@@ -215,19 +215,12 @@ def _exam(person: Participant, row: DxaExam, measured: Sequence[DxaMeasurement])
         on=on,
         by_trial=row.appointment_id is not None,
         sex=person.sex,
-        age=age_at(person, on.earliest),
+        age=age_at(person, on),
         menopause=MenopausalStatus(row.menopausal_status) if row.menopausal_status else None,
         measurements=tuple(
             Measurement(MeasurementSite(m.site), m.t_score, m.z_score, m.bmd, m.vertebrae) for m in measured
         ),
     )
-
-
-def age_at(person: Participant, day: date) -> int | None:
-    """Return the lowest age in whole years the person can have on a day; None when nothing is known."""
-    if not (person.birth_earliest and person.birth_latest):
-        return None
-    return age_bounds((person.birth_earliest, person.birth_latest), day)[0]
 
 
 def _baseline(person: Participant) -> dict[str, Any]:

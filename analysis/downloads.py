@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from analysis import services
 from analysis.consort_svg import to_svg
 from analysis.figures import cascade, forest_of_effects, forest_of_subgroups
-from analysis.masking import scrambled_csv
+from analysis.masking import dummy_csv, in_dummy
 from analysis.models import Freeze
 from analysis.tables import to_csv
 from trial.crypto import derived_key
@@ -24,6 +24,7 @@ class Download(NamedTuple):
     content_type: str
     permission: Permission
     make: Callable[[Freeze], str | bytes]
+    note: str = ""
 
 
 def _table(name: str) -> Callable[[Freeze], str]:
@@ -41,9 +42,10 @@ def _cascade(name: str) -> Callable[[Freeze], bytes]:
 def _codebook(freeze: Freeze) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["name", "label", "type", "unit", "codes", "source"])
+    writer.writerow(["name", "label", "type", "unit", "codes", "source", "dummy dataset"])
     for v in freeze.codebook:
-        writer.writerow([v["name"], v["label"], v["type"], v["unit"] or "", _codes(v["codes"]), v["source"]])
+        told = [v["name"], v["label"], v["type"], v["unit"] or "", _codes(v["codes"]), v["source"]]
+        writer.writerow([*told, in_dummy(v["name"])])
     return out.getvalue()
 
 
@@ -51,8 +53,9 @@ def _codes(codes: dict[str, Any]) -> str:
     return "; ".join(f"{code} = {label}" for code, label in codes.items())
 
 
-def _scrambled(freeze: Freeze) -> str:
-    return scrambled_csv(services.subjects_csv(freeze), derived_key(f"scramble:{freeze.pk}"))
+def _dummy(freeze: Freeze) -> str:
+    # From a secret of the installation: with a known key, a list of study numbers would tell whose row is whose.
+    return dummy_csv(services.subjects_csv(freeze), derived_key(f"dummy allocation:{freeze.pk}"))
 
 
 CSV, SVG = "text/csv; charset=utf-8", "image/svg+xml"
@@ -80,7 +83,14 @@ DOWNLOADS: dict[str, Download] = {
     "cascade-control.svg": Download("Cascade, control arm", SVG, P.SEE_REPORT_BY_ARM, _cascade("control")),
     "cascade-low-risk.svg": Download("Cascade, low risk", SVG, P.SEE_REPORT_BY_ARM, _cascade("low_risk")),
     "codebook.csv": Download("Codebook", CSV, P.DOWNLOAD_DATASET, _codebook),
-    "dataset-scrambled.csv": Download("Dataset, arms scrambled", CSV, P.DOWNLOAD_DATASET, _scrambled),
+    "dataset-dummy.csv": Download(
+        "Dataset with a dummy allocation",
+        CSV,
+        P.DOWNLOAD_DATASET,
+        _dummy,
+        note="To write and test programs on. Its A and B are dealt at random and say nothing about the true "
+        "arms: a difference between them is chance. The codebook says what was left out.",
+    ),
 }
 # The dataset with its arms needs both permissions, so it stands by itself.
 DATASET = "dataset.csv"

@@ -1,23 +1,38 @@
-"""What a blinded reader may hold in hand: pooled numbers, and rows whose arms are scrambled."""
+"""What a blinded reader may hold in hand: pooled numbers, and rows with a dummy allocation."""
 
 import csv
 import hmac
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from analysis.effects import DETECTED, EXAMINED, TREATED
 from analysis.formats import events_of
 from analysis.populations import INTENTION_TO_TREAT
-from analysis.subjects import CODEBOOK, SubjectRow
+from analysis.subjects import ARMS, CODEBOOK, SubjectRow
 
-# Columns that tell the arm to whoever knows how the trial works: only the screening arm is called and scanned by it.
-REVEALING = frozenset(
-    {
-        "called", "contact_outcome", "consented", "withdrawn", "dxa_trial", "dxa_physician", "dxa_class_trial",
-        "osteoporosis_trial", "randomized_in_error",
-    }
+Row = Mapping[str, str]
+
+_TELLS_ARM = (
+    "called", "contact_outcome", "consented", "withdrawn", "randomized_in_error",
+    "dxa_trial", "dxa_physician", "dxa_class_trial", "osteoporosis_trial",
 )  # fmt: skip
+_TELLS_RISK = ("risk_class", "films_positive", "not_randomized_reason")
+# Only the screening arm is called and scanned by the trial; only named roles may read a control score.
+LEFT_OUT: Mapping[str, str] = MappingProxyType(
+    dict.fromkeys(_TELLS_ARM, "left out: it would tell the arm")
+    | dict.fromkeys(_TELLS_RISK, "left out: it would tell a risk outside the screening arm")
+)
+REPLACED: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "study_number": ("row", "replaced by row: numbers the rows, drawn in random order; it names nobody"),
+        "arm": (
+            "dummy_arm",
+            "replaced by dummy_arm: A or B dealt at random to the randomized; it says nothing about the true arm",
+        ),
+    }
+)
 
 
 class Pooled(NamedTuple):
@@ -36,18 +51,38 @@ def pooled(rows: Sequence[SubjectRow]) -> list[Pooled]:
     ]
 
 
-def scrambled_csv(text: str, key: bytes) -> str:
-    """Return a frozen CSV with arms as A and B, by keyed choice, without the columns that tell the arm."""
-    names = [v.name for v in CODEBOOK if v.name not in REVEALING]
-    codes = _codes(key)
+def dummy_csv(text: str, key: bytes) -> str:
+    """Return a frozen CSV to write programs on: the facts are true, the allocation is a dummy drawn by a key.
+
+    What is dealt depends on the key, on who was randomized and on how many are in each arm, never on who is
+    in which; so the file carries no information about the true allocation beyond what the facts hint at.
+    """
+    people = _by_lot(csv.DictReader(io.StringIO(text)), key, "row")
+    letters = _dummy_allocation(people, key)
     out = io.StringIO()
+    names = [REPLACED.get(v.name, (v.name,))[0] for v in CODEBOOK if v.name not in LEFT_OUT]
     writer = csv.DictWriter(out, names, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(row | {"arm": codes[row["arm"]]} for row in csv.DictReader(io.StringIO(text)))
+    for number, row in enumerate(people, 1):
+        replaced = {"row": str(number), "dummy_arm": letters.get(row["study_number"], "")}
+        writer.writerow({**row, **replaced})
     return out.getvalue()
 
 
-def _codes(key: bytes) -> dict[str, str]:
-    first = hmac.digest(key, b"which arm is A", "sha256")[0] % 2
-    arms = ("screening", "control") if first else ("control", "screening")
-    return {"": "", arms[0]: "A", arms[1]: "B"}
+def _dummy_allocation(people: Iterable[Row], key: bytes) -> dict[str, str]:
+    """Deal A and B to the study numbers of the randomized, as many of each as the arms have people."""
+    dealt = _by_lot((row for row in people if row["arm"]), key, "arm")
+    size = sum(row["arm"] == ARMS[0] for row in dealt)
+    return {row["study_number"]: "A" if n < size else "B" for n, row in enumerate(dealt)}
+
+
+def _by_lot(people: Iterable[Row], key: bytes, purpose: str) -> list[Row]:
+    """Return people in an order that the key draws, whatever order they come in."""
+    return sorted(
+        people, key=lambda row: hmac.digest(key, f"{purpose}:{row['study_number']}".encode(), "sha256")
+    )
+
+
+def in_dummy(name: str) -> str:
+    """Say what became of a column in the dataset with the dummy allocation."""
+    return LEFT_OUT.get(name) or REPLACED.get(name, ("", "as it is"))[1]

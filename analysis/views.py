@@ -108,8 +108,10 @@ def download(request: SignedIn, pk: UUID, name: str) -> HttpResponse:
 
 def _downloads(user: User, frozen: Freeze) -> dict[str, Download]:
     """Return the files of this freeze that the user may have."""
-    found = {name: d for name, d in DOWNLOADS.items() if _sees(user, frozen, d.permission)}
-    if _sees(user, frozen, P.DOWNLOAD_DATASET) and _sees(user, frozen, P.SEE_REPORT_BY_ARM):
+    needed = {d.permission for d in DOWNLOADS.values()}
+    held = {permission for permission in needed if _sees(user, frozen, permission)}
+    found = {name: d for name, d in DOWNLOADS.items() if d.permission in held}
+    if {P.DOWNLOAD_DATASET, P.SEE_REPORT_BY_ARM} <= held:
         found[DATASET] = Download("Dataset", CSV, P.DOWNLOAD_DATASET, services.subjects_csv)
     return found
 

@@ -1,5 +1,6 @@
 """Settings: everything that differs between machines is read from the environment."""
 
+import logging
 import sys
 from pathlib import Path
 
@@ -196,11 +197,27 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+
+def _brief(record: logging.LogRecord) -> bool:
+    """Log a refusal in one line: only faults need to be traced."""
+    if record.levelno < logging.ERROR:
+        record.exc_info = None
+    return True
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain", "stream": sys.stderr}},
+    "filters": {"brief": {"()": "django.utils.log.CallbackFilter", "callback": _brief}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "plain",
+            "filters": ["brief"],
+            "stream": sys.stderr,
+        }
+    },
     "root": {"handlers": ["stderr"], "level": env.str("SCREENTRIAL_LOG_LEVEL", default="WARNING")},
 }
 SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -273,9 +273,18 @@ class AppointmentForm(LocalForm):
 
     def __init__(self, *args: Any, first_day: date, last_day: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.first_day = first_day
         picker = self.fields["scheduled_at"].widget
         assert isinstance(picker, forms.MultiWidget)
         picker.widgets[0].attrs |= {"min": str(first_day), "max": str(last_day)}
+
+    def clean_scheduled_at(self) -> datetime:
+        """Refuse a day that is over."""
+        when: datetime = self.cleaned_data["scheduled_at"]
+        day = self.site.local(when).date()
+        if day < self.first_day:
+            raise ValidationError(f"{day} is over. Choose a day to come.")
+        return when
 
 
 class SearchForm(PageForm):

@@ -20,11 +20,11 @@ from trial.triggers import (
 
 APPEND_ONLY = (
     "screening_score",
-    "screening_riskassessment",
     "screening_contactattempt",
     "screening_modelversion",
 )
 CHANGING = (
+    "screening_riskassessment",
     "screening_radiograph",
     "screening_referral",
     "screening_appointment",
@@ -36,6 +36,7 @@ CHANGING = (
 # A film, a call list entry or a finding is never handed to another person.
 STAYS = {
     "screening_radiograph": ("trial_id", "person_id", "sop_instance_hash", "file_sha256", "pixel_sha256"),
+    "screening_riskassessment": ("participant_id",),
     "screening_referral": ("allocation_id",),
     "screening_appointment": ("referral_id", "scheduled_at"),
     "screening_dxaexam": ("participant_id",),
@@ -179,6 +180,19 @@ CREATE TRIGGER check_radiograph BEFORE INSERT OR UPDATE ON screening_radiograph
     FOR EACH ROW EXECUTE FUNCTION check_radiograph();
 """
 
+# What a draw rested on stays as it was, whatever films come later.
+KEPT_RISKS = """
+CREATE OR REPLACE FUNCTION keep_risk() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM trial_allocation a WHERE a.participant_id = OLD.participant_id) THEN
+        RAISE EXCEPTION 'The risk of a randomized participant is frozen.' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER keep_risk BEFORE UPDATE ON screening_riskassessment
+    FOR EACH ROW EXECUTE FUNCTION keep_risk();
+"""
+
 # What follows what is said in screening/referrals.py.
 MOVES = guard_moves("screening_referral", "referral", ReferralState.OPEN, TRANSITIONS) + guard_moves(
     "screening_appointment", "appointment", AppointmentState.BOOKED, APPOINTMENT_TRANSITIONS
@@ -225,6 +239,6 @@ TRIALS = (
 INSTALL = "\n".join(
     (
         *(guard_tables(APPEND_ONLY, CHANGING), guard_columns(STAYS), ARM_KEYS, MOVES, DATES, CLOCK, TRIALS),
-        *(CALLS, RISK, SCANS),
+        *(CALLS, RISK, KEPT_RISKS, SCANS),
     )
 )

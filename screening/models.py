@@ -189,7 +189,7 @@ class Score(Happening):
 
 @tracked()
 class RiskAssessment(Happening):
-    """A participant's films summed up, frozen with the list of films that counted."""
+    """A participant's films summed up; at randomization it is frozen with the list of films that counted."""
 
     SEE = Permission.SEE_SCORE
     PARTICIPANT_PATH = "participant"
@@ -203,17 +203,27 @@ class RiskAssessment(Happening):
     risk_class = models.CharField(max_length=4, choices=choices(RiskClass))
     films = models.JSONField(default=list, blank=True)
 
+    @property
+    def brought_along(self) -> bool:
+        """Tell whether a recorded trial brought the counts along, its films being elsewhere."""
+        return self.films_counted > 0 and self.model_version_id is None
+
     objects = ScoreQuerySet.as_manager()  # type: ignore[misc]  # narrower than the base class: see visible_to
 
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(films_counted__gte=1, films_positive__lte=F("films_counted")),
-                name="positives_among_counted",
+                condition=Q(films_positive__lte=F("films_counted")), name="positives_among_counted"
+            ),
+            models.CheckConstraint(
+                condition=Q(films_counted=0, risk_class="none")
+                | Q(films_counted__gte=1, risk_class__in=["high", "low"]),
+                name="risk_class_by_films_that_count",
             ),
             one_of("risk_class", RiskClass, "risk_class_known"),
             models.CheckConstraint(
-                condition=Q(risk_class="high", films_positive__gt=0)
+                condition=Q(risk_class="none")
+                | Q(risk_class="high", films_positive__gt=0)
                 | Q(risk_class="low", films_positive__lt=F("films_counted")),
                 name="no_risk_against_all_films",
             ),

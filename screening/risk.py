@@ -17,6 +17,7 @@ class RiskClass(StrEnum):
 
     HIGH = "high"
     LOW = "low"
+    NONE = "none"  # no film counts any more
 
 
 def is_positive(mean: Decimal, threshold: Decimal) -> bool:

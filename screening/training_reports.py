@@ -20,7 +20,7 @@ from screening.training import (
     train,
     youden_threshold,
 )
-from screening.training_sets import labeled_films, phantom_films, phantom_scores
+from screening.training_sets import labeled_films, origin_of, phantom_films, phantom_scores
 
 TEST_FILMS = 400
 FEWEST = 20
@@ -73,6 +73,7 @@ def train_on_images(
     scores, numbers = cross_validate(films, folds, recipe, tick)
     by_fold = [auc_of(scores[numbers == f], films.positive[numbers == f]) for f in range(folds)]
     report = _performance(scores, films.positive) | {
+        "labels": origin_of(labels),
         "folds": folds,
         "fold_aucs": [round(auc, 4) for auc in by_fold],
         "mean_fold_auc": round(float(np.mean(by_fold)), 4),
@@ -93,6 +94,7 @@ def _final(
     described = (
         f"{len(films.positive)} films of {source}, {films.positive.sum()} positive; seed {recipe.seed}"
     )
+    described += f". Labels: {report['labels']}"
     return _written(out, network, threshold, described, RESEARCH, report)
 
 
@@ -126,7 +128,7 @@ def in_words(report: Report) -> str:
     lower, upper = report["interval_95"]
     lines = [
         f"AUC {report['auc']:.3f} (95 % interval {lower:.3f} to {upper:.3f}, {report['interval_method']}), "
-        f"{report['films']} films, {report['positive']} with osteoporosis."
+        f"{report['films']} films, {report['positive']} positive."
     ]
     told = {"auc", "interval_95", "interval_method", "films", "positive"}
     lines += [f"{name.replace('_', ' ')}: {value}" for name, value in report.items() if name not in told]

@@ -60,6 +60,18 @@ def labeled_films(folder: Path, labels: Path) -> Films:
     return Films(images, np.array(positive))
 
 
+def origin_of(labels: Path) -> str:
+    """Say how a list's labels were made, as far as its columns tell; a column of predictions tells it."""
+    with labels.open(newline="") as lines:
+        columns = csv.DictReader(lines).fieldnames or ()
+    if predicted := [name for name in columns if "predicted" in name.lower()]:
+        said = f"column {', '.join(predicted)} of {labels.name}"
+        return (
+            f"another model's predictions, not measurements ({said}); the AUC tells how well it is imitated"
+        )
+    return f"of unknown origin: {labels.name} does not say how they were made"
+
+
 def _read(folder: Path, name: str, line: int) -> Picture:
     """Read and resize one film of the list."""
     try:

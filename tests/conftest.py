@@ -106,7 +106,7 @@ def shared() -> Iterator[Path]:
     """The folder of shared material beside the project, where there is one."""
     folder = ROOT.parent / "shared"
     if not folder.is_dir():
-        pytest.skip("the folder ../shared is not on this machine")
+        pytest.skip("the folder of shared material is not beside the project (../shared); .ci/run wants it")
     yield folder
 
 

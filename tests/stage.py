@@ -1,5 +1,6 @@
 """A small trial in which something of everything has happened, and the same trial as it might have been."""
 
+import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,7 +9,9 @@ from decimal import Decimal
 
 from django.db import connection, transaction
 
+from analysis import dataset
 from analysis import services as analysis
+from analysis.models import Freeze
 from config.postgres.roles import as_owner
 from screening.densitometry import Measurement, MeasurementSite, parse_score
 from screening.models import RiskAssessment, Score
@@ -22,6 +25,10 @@ from trial.partial_dates import parse
 from trial.services import conduct
 
 DAY = 20  # of January 2023, in the stage's own calendar: everybody is randomized
+# What another world changes.
+ARM_TABLES = ("trial_allocation", "analysis_freeze")
+SCORE_TABLES = ("screening_score", "screening_riskassessment", *ARM_TABLES)
+ALTERED = frozenset({*ARM_TABLES, *SCORE_TABLES})
 NAME, PHONE, NUMBER = "Marigold Quill", "+886 555 010", "CANARY-"
 
 
@@ -33,6 +40,7 @@ class Stage:
     screening: Participant
     control: Participant
     low: Participant
+    late: Participant  # at high risk, but after the cohort was frozen
     hidden_scores: list[str]  # of everybody outside the screening arm
 
 
@@ -51,12 +59,22 @@ def make_stage(code: str = "DEMO") -> Stage:
     made = cohort.randomize_cohort(frozen, by=world.coordinator, occurred_at=_noon(DAY))
     screened = {a.participant_id for a in made if a.arm == "screening"}
     hidden = [mean for person, mean in zip(people, means, strict=True) if person.pk not in screened]
-    stage = Stage(world, in_arm(made, "screening"), in_arm(made, "control"), people[-1], hidden)
+    late = _latecomer(world, mean="0.976543")
+    hidden.append("0.976543")
+    stage = Stage(world, in_arm(made, "screening"), in_arm(made, "control"), people[-1], late, hidden)
     _call_and_scan(world, stage.screening)
     for person in (stage.screening, stage.control):
         _usual_care(world, person)
     analysis.freeze(world.trial, purpose="a test", by=world.trial_statistician)
     return stage
+
+
+def _latecomer(world: World, mean: str) -> Participant:
+    person = make_participant(world, name=f"{NAME} 5", phone=f"{PHONE}5", number=f"{NUMBER}5")
+    add_film(world, person, mean=mean)
+    cohort.assess(person, by=world.coordinator)
+    cohort.freeze_risks(world.trial, people=[person], by=world.coordinator)
+    return person
 
 
 def _noon(day: int) -> datetime:
@@ -92,23 +110,42 @@ def _usual_care(world: World, person: Participant) -> None:
 def other_arms(stage: Stage) -> Iterator[None]:
     """Let the draw of the two people have gone the other way; calls, offer and appointment go with the arm."""
     one, other = (Allocation.objects.get(participant=p) for p in (stage.screening, stage.control))
-    with _unguarded("trial_allocation"):
+    with _unguarded(*ARM_TABLES):
         # By way of somebody without an allocation, for nobody may have two even for a moment.
         for row, person in ((one, stage.low), (other, stage.screening), (one, stage.control)):
             Allocation.objects.filter(pk=row.pk).update(participant=person)
+        _freeze_again(stage)
         yield
 
 
 @contextmanager
 def other_scores(stage: Stage) -> Iterator[None]:
-    """Let the model have seen something else in the films of everybody outside the screening arm."""
+    """Let the model have seen something else in the films of everybody outside the screening arm.
+
+    The person at low risk and the latecomer change places, so that as many as before are at high risk.
+    """
     others = Participant.objects.filter(trial=stage.world.trial).exclude(allocation__arm="screening")
-    with _unguarded("screening_score", "screening_riskassessment"):
+    with _unguarded(*SCORE_TABLES):
         Score.objects.filter(radiograph__participant__in=others).update(
             mean=Decimal("0.500001"), probabilities=[0.500001] * 10, positive=True
         )
         RiskAssessment.objects.filter(participant__in=others).update(films_counted=7, films_positive=3)
+        for person, risk_class in ((stage.low, "high"), (stage.late, "low")):
+            RiskAssessment.objects.filter(participant=person).update(risk_class=risk_class)
+        for row in Allocation.objects.filter(participant__in=others):
+            Allocation.objects.filter(pk=row.pk).update(
+                evidence=row.evidence | {"films_counted": 7, "films_positive": 3}
+            )
+        _freeze_again(stage)
         yield
+
+
+def _freeze_again(stage: Stage) -> None:
+    """Let the trial's freeze have been made of the record as it stands now."""
+    freeze = stage.world.trial.freezes.get()
+    built = dataset.build(stage.world.trial, freeze.cut_off)
+    content = {"subjects": gzip.compress(built.csv.encode()), "sha256": built.sha256}
+    Freeze.objects.filter(pk=freeze.pk).update(**content)
 
 
 @contextmanager

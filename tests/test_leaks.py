@@ -14,10 +14,23 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from analysis.masking import LEFT_OUT
 from screening.serializers import ScreenedParticipantSerializer
 from tests.factories import signed_in
 from tests.stage import NAME, NUMBER, PHONE, make_stage, other_arms, other_scores
-from tests.walk import BLIND, EVERYBODY, WITHOUT_CONTROL_SCORE, Bodies, Stage, address, asking, logged, read
+from tests.walk import (
+    BLIND,
+    EVERYBODY,
+    WITHOUT_CONTROL_SCORE,
+    Bodies,
+    Stage,
+    address,
+    asking,
+    logged,
+    read,
+    routes,
+    still,
+)
 from trial.keys import key_path
 from trial.models import Allocation, Participant, User
 from trial.roles import MATRIX, Permission, Role
@@ -111,6 +124,15 @@ def test_nobody_but_named_roles_is_sent_anything_that_a_score_outside_the_screen
     found = differing(walked.bodies, walked.bodies_with_other_scores)
 
     assert not found, "\n".join(found)
+
+
+@pytest.mark.slow
+def test_the_other_worlds_are_looked_at_wherever_what_they_change_is_read(walked):
+    dummy = ("trial_statistician", "/reports/<uuid:pk>/files/dataset-dummy.csv")
+    people = ("monitor", "/admin/trial/participant/")
+
+    for world in (walked.bodies_in_other_arms, walked.bodies_with_other_scores):
+        assert len(world) > 100 and {dummy, people} <= set(world)
 
 
 @pytest.mark.slow
@@ -208,6 +230,58 @@ def test_a_rounded_score_planted_in_the_api_is_found(stage, monkeypatch):
         *WITHOUT_CONTROL_SCORE
     }
     assert all(stage.control.study_number in line for line in found)
+
+
+def test_a_risk_class_planted_in_the_api_is_found(stage, monkeypatch):
+    def tell(serializer: Any, participant: Participant) -> dict[str, Any]:
+        return {"study_number": participant.study_number, "group": participant.risk.risk_class}
+
+    places = [address(f"{PARTICIPANTS}<study_number>/", stage, who) for who in (stage.low, stage.late)]
+    asked = list(product(WITHOUT_CONTROL_SCORE, [place._replace(route=place.url) for place in places]))
+    monkeypatch.setattr(ScreenedParticipantSerializer, "to_representation", tell)
+    leaking = read(asking(stage), asked)
+    with other_scores(stage):
+        found = differing(leaking, read(asking(stage), asked))
+
+    assert len(found) == 2 * len(holders(Permission.SEE_PARTICIPANTS) & {*WITHOUT_CONTROL_SCORE})
+
+
+def blinded_reports(stage: Stage) -> Bodies:
+    """Return what a blinded statistician is sent of the freeze: its pages and files."""
+    places = [address(route, stage, stage.screening) for route in routes() if "reports/" in route]
+    return read(asking(stage), product([Role.TRIAL_STATISTICIAN.value], places))
+
+
+def other_worlds(stage: Stage, here: Bodies) -> list[list[str]]:
+    """Say where the blinded statistician is sent something else when arms, or scores, are other ones."""
+    found = []
+    for world in (other_arms, other_scores):
+        with world(stage):
+            found.append(differing(here, blinded_reports(stage)))
+    return found
+
+
+def test_one_letter_for_each_arm_is_found_however_the_letters_were_chosen(stage, monkeypatch):
+    def scrambled(text: str, key: bytes) -> str:
+        return text.replace(",screening,", ",A,").replace(",control,", ",B,")
+
+    with still():
+        assert other_worlds(stage, blinded_reports(stage)) == [[], []]
+        monkeypatch.setattr("analysis.downloads.dummy_csv", scrambled)
+        [line], _ = other_worlds(stage, blinded_reports(stage))
+
+    assert line.startswith("trial_statistician /reports/<uuid:pk>/files/dataset-dummy.csv")
+
+
+@pytest.mark.parametrize(("column", "worlds"), [("risk_class", [0, 1]), ("called", [1, 0])])
+def test_a_column_planted_in_the_dummy_dataset_is_found(stage, monkeypatch, column, worlds):
+    rest = {name: why for name, why in LEFT_OUT.items() if name != column}
+    monkeypatch.setattr("analysis.masking.LEFT_OUT", rest)
+
+    with still():
+        found = other_worlds(stage, blinded_reports(stage))
+
+    assert [len(lines) for lines in found] == worlds
 
 
 def test_an_identity_and_a_score_planted_in_page_and_log_are_found(stage, monkeypatch):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -22,6 +22,7 @@ from trial.models import (
     Cohort,
     Consent,
     EligibilityAssessment,
+    Membership,
     Participant,
     ProtocolDeviation,
     ProtocolVersion,
@@ -110,9 +111,15 @@ class ProtocolVersionAdmin(RoleModelAdmin):
         by = version.approved_by
         return (by.first_name or by.username) if by else "nobody yet"
 
+    def rows(self, user: Any) -> QuerySet:
+        """Return the versions, each with whether this user may know what is sealed in it."""
+        opens = Membership.objects.granting(user, Permission.UPLOAD_ALLOCATION_LIST)
+        return super().rows(user).annotate(opens_seal=Exists(opens.filter(trial=OuterRef("trial"))))
+
     @admin.display
-    def protocol(self, version: ProtocolVersion) -> str:
-        return render_to_string("admin/protocol.html", {"lines": protocol_lines(version.protocol.to_dict())})
+    def protocol(self, version: Any) -> str:
+        lines = protocol_lines(version.protocol.to_dict(), sealed=not version.opens_seal)
+        return render_to_string("admin/protocol.html", {"lines": lines})
 
 
 @admin.register(Site)

@@ -83,11 +83,18 @@ def _write(file: IO[bytes], path: Path, allocations: Iterable[Allocation]) -> No
     file.truncate()
     for row in allocations:
         if str(row.pk) not in logged:
-            file.write(json.dumps(_line(row)).encode() + b"\n")
+            file.write(json.dumps(line_of(row)).encode() + b"\n")
     file.flush()
 
 
-def _line(row: Allocation) -> dict[str, str | int]:
+def lines(trial: Trial) -> list[dict[str, str | int]]:
+    """Read the whole log."""
+    path = log_path(trial)
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def line_of(row: Allocation) -> dict[str, str | int]:
+    """Return what the log says of an allocation."""
     return {
         "id": str(row.pk),
         "participant": row.participant.study_number,

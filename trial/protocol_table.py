@@ -18,11 +18,23 @@ class ProtocolLine(NamedTuple):
         return self.path.replace(".", ": ").replace("_", " ")
 
 
-def protocol_lines(definition: Mapping[str, Any]) -> list[ProtocolLine]:
-    """Return a line for each value of a definition (as `Protocol.to_dict` gives it), in its order."""
+# Who knows the sizes can foretell the end of a block (SPIRIT 2025, item 22: kept from those who enroll).
+SEALED = ("allocation.block_sizes",)
+
+
+def protocol_lines(definition: Mapping[str, Any], *, sealed: bool) -> list[ProtocolLine]:
+    """Return a line for each value of a definition (as `Protocol.to_dict` gives it), in its order.
+
+    Sealed values are named but not told.
+    """
     told = definition.get("provenance", {})
     values = {name: value for name, value in definition.items() if name != "provenance"}
-    return [_line(path, value, told) for path, value in _leaves(values, "")]
+    lines = [_line(path, value, told) for path, value in _leaves(values, "")]
+    return [_kept_back(line) if sealed and line.path in SEALED else line for line in lines]
+
+
+def _kept_back(line: ProtocolLine) -> ProtocolLine:
+    return ProtocolLine(line.path, "known to the randomization statistician alone", "", "")
 
 
 def _leaves(values: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any]]:

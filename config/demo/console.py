@@ -6,8 +6,11 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from analysis.consort import to_lines
+from analysis.effects import SubgroupEffect
+from analysis.estimators import Estimate
 from analysis.formats import events_of, interval, p_equation, percentage_points
 from analysis.services import Report
+from analysis.significance import PValue
 
 T = TypeVar("T")
 Say = Callable[[str], None]
@@ -24,21 +27,31 @@ def show_report(say: Say, found: Report) -> None:
         say(f"  {line}")
     primary = found.primary
     counts = primary.counts
-    say("")
-    say(f"  {primary.label}, intention to treat")
+    say(f"\n  {primary.label}, intention to treat (95 % intervals)")
     say(f"    screening arm    {events_of(counts.events, counts.n)}")
     say(f"    control arm      {events_of(counts.control_events, counts.control_n)}")
     say(f"    odds ratio       {interval(primary.odds_ratio)}")
     say(f"    risk ratio       {interval(primary.risk_ratio)}")
     say(f"    risk difference  {percentage_points(primary.risk_difference)} percentage points")
-    for note in {e.why for e in (primary.odds_ratio, primary.risk_ratio, primary.risk_difference) if e.why}:
-        say(f"    {note}")
-    groups = found.primary_subgroups
-    say(f"  By age and sex ({groups.subgroup.label}); 95 % intervals")
+    _show_reasons(say, primary.odds_ratio, primary.risk_ratio, primary.risk_difference)
+    _show_subgroups(say, found.primary_subgroups)
+
+
+def _show_subgroups(say: Say, groups: SubgroupEffect) -> None:
+    say(f"\n  The same by subgroup ({groups.subgroup.label})")
     for level in groups.levels:
         shown = f"{events_of(*level.counts[:2])} v {events_of(*level.counts[2:])}"
         say(f"    {level.label:<42} {shown:<34} odds ratio {interval(level.odds_ratio)}")
-    test = groups.interaction
-    say(
-        f"    interaction: Wald {p_equation(test.wald)}, likelihood ratio {p_equation(test.likelihood_ratio)}"
-    )
+    wald, ratio = groups.interaction
+    say(f"    interaction: Wald {_p(wald)}, likelihood ratio {_p(ratio)}")
+    _show_reasons(say, wald, ratio)
+
+
+def _p(test: PValue) -> str:
+    return "not defined" if test.p is None else p_equation(test)
+
+
+def _show_reasons(say: Say, *found: Estimate | PValue) -> None:
+    """Say, once each, why something could not be computed as usual."""
+    for why in dict.fromkeys(f.why for f in found if f.why):
+        say(f"    ({why})")

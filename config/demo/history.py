@@ -2,9 +2,14 @@
 
 import csv
 from collections.abc import Iterable, Sequence
+from io import StringIO
 from pathlib import Path
 
+from django.core.management import call_command
+
+from config.demo.console import Say
 from config.demo.people import ISSUER, MadeUp
+from trial.models import Trial, User
 
 Line = dict[str, str]
 
@@ -14,6 +19,7 @@ def write_extracts(people: Sequence[MadeUp], folder: Path) -> list[tuple[str, Pa
     folder.mkdir(parents=True, exist_ok=True)
     extracts = [
         ("registration", ["name", "phone", "sex", "birth_date"], _registrations(people)),
+        ("history", sorted({name for p in people for name in p.history}), _histories(people)),
         ("medication", ["drug_class", "started_on"], _drugs(people)),
         ("diagnosis", ["code", "diagnosed_on"], _diagnoses(people)),
         ("dxa", ["exam_date", "lumbar_spine_t"], _exams(people)),
@@ -25,9 +31,17 @@ def write_extracts(people: Sequence[MadeUp], folder: Path) -> list[tuple[str, Pa
     ]
 
 
+def import_extract(say: Say, path: Path, *, trial: Trial, kind: str, by: User) -> None:
+    """Import an extract as its staff would, and say in one line what became of its rows."""
+    said = StringIO()
+    told = {"by": by.username, "commit": True, "verbosity": 0, "stdout": said}
+    call_command("import_clinical", str(path), trial=trial.code, site=1, kind=kind, **told)
+    say(f"  {said.getvalue().strip()}")
+
+
 def _write(path: Path, names: Sequence[str], rows: Iterable[Line]) -> Path:
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names)
+        writer = csv.DictWriter(file, names, restval="")
         writer.writeheader()
         writer.writerows(rows)
     return path
@@ -40,6 +54,10 @@ def _who(person: MadeUp) -> Line:
 def _registrations(people: Sequence[MadeUp]) -> Iterable[Line]:
     for p in people:
         yield _who(p) | {"name": p.name, "phone": p.phone, "sex": p.sex, "birth_date": str(p.birth_date)}
+
+
+def _histories(people: Sequence[MadeUp]) -> Iterable[Line]:
+    return (_who(p) | dict(p.history) for p in people)
 
 
 def _drugs(people: Sequence[MadeUp]) -> Iterable[Line]:

@@ -1,7 +1,7 @@
 """The made-up people of the demonstration: their bones, their films, their past. Nobody here is real."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -13,6 +13,23 @@ from screening.phantoms import Anatomy, Header
 ISSUER = "PHANTOM"
 YEAR = 2022
 UNUSABLE = ("black", "truncated", "ct")
+# How often the made-up people have what; ours, of the order that hospitals see.
+FRACTURES = {
+    "fracture_hip": 0.03,
+    "fracture_wrist": 0.04,
+    "fracture_vertebra": 0.03,
+    "fracture_shoulder": 0.02,
+    "fracture_lower_leg": 0.03,
+}
+CAUSES = {
+    "hyperparathyroidism": 0.02,
+    "hyperthyroidism": 0.04,
+    "multiple_myeloma": 0.01,
+    "cushing_disease": 0.01,
+    "celiac_disease": 0.01,
+}
+OTHERS = {"rheumatoid_arthritis": 0.03, "glucocorticoids": 0.11}
+UNASKED = 0.05  # of any one thing: charts have gaps
 
 
 @dataclass(frozen=True)
@@ -28,6 +45,7 @@ class MadeUp:
     diagnosis: tuple[str, str] = ("", "")
     drug: tuple[str, str] = ("", "")
     died_on: str = ""
+    history: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def number(self) -> str:
@@ -54,7 +72,7 @@ def _person(place: int) -> MadeUp:
     rng = default_rng([20220101, place])
     sex = "female" if rng.random() < 0.72 else "male"
     age = int(rng.integers(34, 90))  # some are too young for the trial
-    return MadeUp(
+    made_up = MadeUp(
         place=place,
         sex=sex,
         birth_date=date(YEAR - age, int(rng.integers(1, 13)), int(rng.integers(1, 29))),
@@ -62,6 +80,7 @@ def _person(place: int) -> MadeUp:
         films=int(rng.choice([1, 2, 3, 4, 5, 6], p=[0.5, 0.22, 0.12, 0.08, 0.05, 0.03])),
         **_past(rng),
     )
+    return replace(made_up, history=_history(made_up))
 
 
 def _past(rng: Generator) -> dict:
@@ -78,6 +97,18 @@ def _past(rng: Generator) -> dict:
     if what < 0.18:
         return {"drug": ("vitamin_d", before)}
     return {"died_on": "2022-12-09"} if what < 0.19 else {}
+
+
+def _history(person: MadeUp) -> dict[str, str]:
+    """Make up the baseline variables, as a chart would say them; what it doesn't say is left out."""
+    rng = default_rng([20220104, person.place])
+    found = {name: bool(rng.random() < often) for name, often in (FRACTURES | CAUSES | OTHERS).items()}
+    found["fracture_osteoporotic"] = person.diagnosis[0] == "osteoporotic_fracture"
+    found["fracture"] = any(has for name, has in found.items() if name.startswith("fracture_"))
+    found["secondary_osteoporosis"] = any(found[name] for name in CAUSES)
+    told = {name: "yes" if has else "no" for name, has in found.items()}
+    told["bmi"] = f"{np.clip(rng.normal(23.5, 3.6), 15, 40):.1f}"
+    return {name: said for name, said in told.items() if rng.random() > UNASKED}
 
 
 def films_of(person: MadeUp) -> list[bytes]:

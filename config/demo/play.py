@@ -15,11 +15,11 @@ from screening.densitometry import (
     classify,
     parse_score,
 )
-from screening.models import Referral
+from screening.models import Appointment, ContactAttempt, Diagnosis, DxaExam, Referral, Treatment
 from screening.referrals import AppointmentEvent, ContactOutcome
 from screening.services import outcomes, referral
 from screening.vocabulary import DiagnosisCode, DrugClass
-from trial.models import Arm, Participant, User
+from trial.models import Arm, Participant, Trial, User
 from trial.partial_dates import PartialDate
 from trial.roles import Role
 from trial.services import conduct
@@ -35,6 +35,9 @@ OUTCOMES = (
     ContactOutcome.THINKING,
 )
 SHARES = (0.42, 0.28, 0.18, 0.12)
+# Share that a physician scans, by whether they were randomized: more of those than in life, so that thirty people
+# give a finite odds ratio.
+USUAL_CARE = {True: 0.3, False: 0.07}
 UNTOUCHED = 0.3  # of the screening arm, left for whoever signs in as the caller
 
 
@@ -95,8 +98,9 @@ class Staff:
 
     def _usual_care(self, participant: Participant, person: MadeUp, rng: Generator) -> None:
         """Let a physician scan a few, in both arms and among the low-risk."""
+        randomized = participant.state == State.RANDOMIZED
         if (
-            rng.random() > 0.07
+            rng.random() > USUAL_CARE[randomized]
             or participant.state in (State.WITHDRAWN, State.DIED)
             or participant.dxa_exams.exists()
         ):
@@ -142,6 +146,19 @@ class Staff:
             )
         for participant in _first(people, Arm.CONTROL):
             referral.record_death(participant, died_on=PartialDate.of(self.now.date()), by=self.coordinator)
+
+
+def recorded(trial: Trial) -> dict[str, int]:
+    """Count what is on record by now."""
+    people = Participant.objects.filter(trial=trial)
+    offers = Referral.objects.filter(allocation__participant__in=people)
+    return {
+        "calls": ContactAttempt.objects.filter(referral__in=offers).count(),
+        "appointments": Appointment.objects.filter(referral__in=offers).count(),
+        "DXA exams": DxaExam.objects.filter(participant__in=people).count(),
+        "diagnoses": Diagnosis.objects.filter(participant__in=people).count(),
+        "treatments": Treatment.objects.filter(participant__in=people).count(),
+    }
 
 
 def _first(people: Sequence[Participant], arm: Arm) -> Sequence[Participant]:

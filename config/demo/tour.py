@@ -17,7 +17,7 @@ PLACES = {
     Role.COORDINATOR: ("admin:index", "the trial's dashboard; participants, Randomize, Withdraw"),
     Role.CALLER: ("worklist", "people to call today; made for a phone"),
     Role.OUTCOME_RECORDER: ("people", "find anybody, enter a DXA; sees no risk, arm or route"),
-    Role.TRIAL_STATISTICIAN: ("reports", "both arms together, scrambled dataset"),
+    Role.TRIAL_STATISTICIAN: ("reports", "both arms together; a dataset with a dummy allocation"),
     Role.MONITORING_COMMITTEE: ("reports", "by arm: odds ratio, flow, forest plot"),
     Role.RANDOMIZATION_STATISTICIAN: ("reports", "by arm; allocations are under /admin/"),
     Role.RADIOLOGY_IT: ("upload", "send films, see what became of each"),
@@ -29,7 +29,7 @@ def show_accounts(say: Say, cast: list[Account]) -> None:
     new = [account for account in cast if account.password]
     if not new:
         say("  The accounts are there since an earlier run, which printed their passwords.")
-        say("  A new one: python manage.py changepassword NAME")
+        say("  For a new password: python manage.py changepassword NAME")
         return
     say("  Sign-in (shown once; write it down):")
     for account in new:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from analysis.cascades import Bar, cascade
 from analysis.characteristics import CategoryByArm, Uptake, baseline, uptake
-from analysis.effects import Effect, SubgroupEffect, effects, subgroup_effects
+from analysis.effects import DETECTED, Effect, SubgroupEffect, effects, subgroup_effects
 from analysis.formats import balance_p, fixed, interval, p_equation, percent
 from analysis.populations import CONTROL_ARM, LOW_RISK, SCREENING_ARM
 from analysis.subjects import ARMS, SubjectRow
@@ -73,6 +73,11 @@ class Comparison:
         """Tell whether this is a fault: a number that should be the paper's and is not."""
         return not self.match and self.kind != "artefact"
 
+    @property
+    def verdict(self) -> str:
+        """Return what came of it, in words."""
+        return f"{self.kind}, {'match' if self.match else 'differs'}"
+
     def as_json(self) -> dict[str, Any]:
         """Return the object of the JSON list; `why` only where there is a reason to give."""
         return {name: value for name, value in asdict(self).items() if name != "why" or value}
@@ -91,6 +96,39 @@ def compare(rows: Sequence[SubjectRow], paper: Paper) -> list[Comparison]:
         *_table_1(rows, paper["table1"]),
         *_table_2(rows, paper["table2"]),
     ]
+
+
+def headlines(compared: Sequence[Comparison], paper: Paper) -> dict[str, list[tuple[str, Comparison]]]:
+    """Return the rows that a reader looks for first, labeled in the paper's words, by what they are of."""
+    by_key = {c.key: c for c in compared}
+    sections = {
+        "Figure 2, screening arm: people": _bar_keys(paper["fig2"]),
+        "Figure 3: odds ratio (95 % interval)": _effect_keys(paper["fig3"]),
+        "Figure 4A, primary endpoint by age and sex: odds ratio (95 % interval)": _subgroup_keys(
+            paper["fig4a"]
+        ),
+    }
+    return {title: [(label, by_key[key]) for label, key in keys] for title, keys in sections.items()}
+
+
+def _bar_keys(figure: Paper) -> Iterator[tuple[str, str]]:
+    for i, bar in enumerate(figure["bars"]):
+        yield bar["label"].partition(" (")[0], f"fig2.bars.{i}.n"
+        for j, part in enumerate(bar["segments"]):
+            yield f"  {part['label']}", f"fig2.bars.{i}.segments.{j}.n"
+
+
+def _effect_keys(figure: Paper) -> Iterator[tuple[str, str]]:
+    main = (row for row in figure["rows"] if row["indent"] == 1)
+    return ((row["label"], f"fig3.rows.{row['key']}.or_ci.printed") for row in main)
+
+
+def _subgroup_keys(figure: Paper) -> Iterator[tuple[str, str]]:
+    outcome = next(o for o in figure["outcomes"] if ENDPOINTS[o["key"]] == DETECTED.key)
+    path = f"fig4a.outcomes.{outcome['key']}"
+    for group in outcome["subgroups"]:
+        yield group["label"], f"{path}.subgroups.{group['key']}.or_ci.printed"
+    yield "Interaction (Wald)", f"{path}.p_interaction_printed"
 
 
 def _figure_2(rows: Sequence[SubjectRow], figure: Paper) -> Iterator[Comparison]:

@@ -9,17 +9,18 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from django.core.management import call_command
 from django.db.models import F
 
+from config.demo.history import import_extract
 from config.demo.setup import WAIVER, Account, by_role, ensure_active, ensure_roles
 from config.opscan_replay.people import FOLLOW_UP_END, INDEX_DATE, RANDOMIZED_ON, ReplayPerson
-from screening.models import Referral
+from screening.models import Referral, RiskAssessment
 from screening.referrals import AppointmentEvent, ContactOutcome
 from screening.services import cohort, referral
+from trial import audit
 from trial.allocation_rules import Method
 from trial.eligibility import Facts
-from trial.models import Participant, Trial, TrialKind, User
+from trial.models import Cohort, Participant, Trial, TrialKind, User
 from trial.protocol import Protocol, template
 from trial.roles import Role
 from trial.services import allocation, conduct, trials
@@ -34,17 +35,21 @@ Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
 
 
 def load(people: Sequence[ReplayPerson], cast: list[Account], track: Track) -> Trial:
-    """Load everybody, once; a load that was stopped is taken up where it stood."""
+    """Load everybody, once; a load that was stopped is taken up where it stood.
+
+    Each act is a transaction of its own, and is left out where it is on record.
+    """
     trial, who = _trial(cast), by_role(cast)
     if _complete(trial, people):
         return trial
-    _import(trial, "registration", ["sex", "birth_date"], (_registration(p) for p in people))
+    manager = who[Role.DATA_MANAGER]
+    _import(trial, manager, "registration", ["sex", "birth_date"], (_registration(p) for p in people))
     found = _participants(trial, people)
-    _import_baseline(trial, [p for p in people if p.conditions])
+    _import_baseline(trial, manager, [p for p in people if p.conditions])
     _judge(trial, people, found)
     _randomize(trial, people, found, who)
-    _scan(trial, people, found, who, track)
-    _import_outcomes(trial, people)
+    _scan(trial, people, found, who[Role.CALLER], track)
+    _import_outcomes(trial, manager, people)
     return trial
 
 
@@ -84,7 +89,7 @@ def _registration(person: ReplayPerson) -> Line:
     return _who(person) | {"sex": person.sex, "birth_date": str(person.birth_date)}
 
 
-def _import(trial: Trial, kind: str, names: Sequence[str], lines: Iterable[Line]) -> None:
+def _import(trial: Trial, by: User, kind: str, names: Sequence[str], lines: Iterable[Line]) -> None:
     """Write lines as the CSV a hospital would send, and import it as its staff would."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{kind}.csv"
@@ -93,9 +98,7 @@ def _import(trial: Trial, kind: str, names: Sequence[str], lines: Iterable[Line]
             writer.writeheader()
             writer.writerows(lines)
         # What it says goes beside the answer of the replay, which may be JSON.
-        call_command(
-            "import_clinical", str(path), trial=trial.code, kind=kind, commit=True, stdout=sys.stderr
-        )
+        import_extract(lambda said: print(said, file=sys.stderr), path, trial=trial, kind=kind, by=by)
 
 
 def _participants(trial: Trial, people: Sequence[ReplayPerson]) -> Mapping[int, Participant]:
@@ -104,9 +107,9 @@ def _participants(trial: Trial, people: Sequence[ReplayPerson]) -> Mapping[int, 
     return {p.number: found[number] for p, number in zip(people, numbers, strict=True)}
 
 
-def _import_baseline(trial: Trial, people: Sequence[ReplayPerson]) -> None:
+def _import_baseline(trial: Trial, by: User, people: Sequence[ReplayPerson]) -> None:
     names = ["bmi", *sorted({name for p in people for name in p.conditions})]
-    _import(trial, "history", names, (_history(p) for p in people))
+    _import(trial, by, "history", names, (_history(p) for p in people))
 
 
 def _history(person: ReplayPerson) -> Line:
@@ -120,62 +123,68 @@ def _judge(trial: Trial, people: Sequence[ReplayPerson], found: Mapping[int, Par
         found[p.number].pk: Facts(has_film_in_window=True, birth=(p.birth_date, p.birth_date)) for p in people
     }
     conduct.assess_all(trial, facts=facts, by=None)
-    films = {found[p.number].pk: (p.films_counted, p.films_positive) for p in people}
-    cohort.record_risks(trial, films=films, by=None)
+    if not RiskAssessment.objects.filter(participant__trial=trial).exists():
+        films = {found[p.number].pk: (p.films_counted, p.films_positive) for p in people}
+        cohort.record_risks(trial, films=films, by=None)
 
 
 def _randomize(
     trial: Trial, people: Sequence[ReplayPerson], found: Mapping[int, Participant], who: dict[Role, User]
 ) -> None:
     """Seal the published allocation as a list in the order of study numbers, then draw from it."""
-    group = {found[p.number].study_number: p.group for p in people if p.group != "low_risk"}
-    arms = [group[number] for number in sorted(group)]
-    allocation.upload_list(trial, arms=arms, by=who[Role.RANDOMIZATION_STATISTICIAN])
-    at = _moment(RANDOMIZED_ON)
-    frozen = cohort.freeze_cohort(trial, by=who[Role.COORDINATOR], occurred_at=at)
-    cohort.randomize_cohort(frozen, by=who[Role.COORDINATOR], occurred_at=at)
+    coordinator, at = who[Role.COORDINATOR], _moment(RANDOMIZED_ON)
+    if not trial.strata.exists():
+        group = {found[p.number].study_number: p.group for p in people if p.group != "low_risk"}
+        arms = [group[number] for number in sorted(group)]
+        allocation.upload_list(trial, arms=arms, by=who[Role.RANDOMIZATION_STATISTICIAN])
+    frozen = Cohort.objects.filter(trial=trial).first() or cohort.freeze_cohort(
+        trial, by=coordinator, occurred_at=at
+    )
+    cohort.randomize_cohort(frozen, by=coordinator, occurred_at=at)
 
 
 def _scan(
     trial: Trial,
     people: Sequence[ReplayPerson],
     found: Mapping[int, Participant],
-    who: dict[Role, User],
+    caller: User,
     track: Track,
 ) -> None:
     """Call, book and attend for everybody whom the trial scanned; other calls were not published."""
-    offers = Referral.objects.filter(allocation__participant__trial=trial).annotate(
-        who=F("allocation__participant")
-    )
-    by_participant = {offer.who: offer for offer in offers}
-    scanned = [(p, e.on) for p in people for e in p.exams if e.route == "trial"]
-    caller = who[Role.CALLER]
-    for person, day in track(scanned, "trial's scans", len(scanned)):
-        participant = found[person.number]
-        offer = by_participant[participant.pk]
-        called = _moment(RANDOMIZED_ON)
+    untouched = Referral.objects.filter(allocation__participant__trial=trial, attempts=None)
+    offers = {offer.who: offer for offer in untouched.annotate(who=F("allocation__participant"))}
+    scanned = [(found[p.number], e.on) for p in people for e in p.exams if e.route == "trial"]
+    for participant, day in track(scanned, "trial's scans", len(scanned)):
+        if offer := offers.get(participant.pk):
+            _attend(offer, participant, day, caller)
+
+
+def _attend(offer: Referral, participant: Participant, day: date, caller: User) -> None:
+    """Lead one participant from the call to the scan, all of it or nothing."""
+    called = _moment(RANDOMIZED_ON)
+    with audit.context(by=caller, why="A scan of the recorded trial"):
         referral.record_attempt(offer, outcome=ContactOutcome.ACCEPTED, by=caller, occurred_at=called)
         conduct.record_consent(participant, form_version=FORM, scope="dxa", by=caller, occurred_at=called)
         booked = referral.book(offer, scheduled_at=_moment(day), by=caller, occurred_at=called)
         referral.end_appointment(booked, event=AppointmentEvent.ATTEND, by=caller)
 
 
-def _import_outcomes(trial: Trial, people: Sequence[ReplayPerson]) -> None:
+def _import_outcomes(trial: Trial, by: User, people: Sequence[ReplayPerson]) -> None:
     exams = [_who(p) | _exam(p, e) for p in people for e in p.exams]
     names = sorted({name for line in exams for name in line} - {"issuer", "number"})
-    _import(trial, "dxa", names, exams)
+    _import(trial, by, "dxa", names, exams)
     diagnoses = (
         _who(p) | {"code": "osteoporosis", "diagnosed_on": str(p.diagnosed_on)}
         for p in people
         if p.diagnosed_on
     )
-    _import(trial, "diagnosis", ["code", "diagnosed_on"], diagnoses)
+    _import(trial, by, "diagnosis", ["code", "diagnosed_on"], diagnoses)
     drugs = (
         _who(p) | {"drug_class": t.drug_class, "started_on": str(t.started_on)}
         for p in people
         for t in p.treatments
     )
-    _import(trial, "medication", ["drug_class", "started_on"], drugs)
+    _import(trial, by, "medication", ["drug_class", "started_on"], drugs)
 
 
 def _exam(person: ReplayPerson, exam: Any) -> Line:

@@ -1,8 +1,12 @@
 """What the commands ask for in the same way: a trial by its code and one of its sites."""
 
+from collections.abc import Iterable
+
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from trial.models import Site, Trial
+from trial.models import Site, Trial, User
+from trial.roles import Permission
+from trial.services.trials import Refused, require
 
 WHOLE_CALL_REFUSED = 2  # exit code, as of a wrong argument
 
@@ -11,6 +15,29 @@ def add_trial(parser: CommandParser) -> None:
     """Add --trial and --site."""
     parser.add_argument("--trial", required=True, metavar="CODE", help="the trial's code")
     parser.add_argument("--site", type=int, metavar="N", help="the site's number (lowest by default)")
+
+
+def add_by(parser: CommandParser) -> None:
+    """Add --by."""
+    parser.add_argument(
+        "--by", metavar="USER", help="account in whose name this is done (by default the system's)"
+    )
+
+
+def user_of(username: str | None, permission: Permission, sites: Iterable[Site]) -> User | None:
+    """Return the account in whose name a command works, None for the system; refuse one that may not there."""
+    if username is None:
+        return None
+    user = User.objects.filter(username=username).first()
+    if user is None:
+        raise CommandError(f"There is no account {username!r} (--by).", returncode=WHOLE_CALL_REFUSED)
+    for site in sites:
+        try:
+            require(user, permission, site.trial, site)
+        except Refused:
+            said = f"The account {username!r} (--by) lacks the permission “{permission.words}” for {site}."
+            raise CommandError(f"{said} Nothing was taken.", returncode=WHOLE_CALL_REFUSED) from None
+    return user
 
 
 def site_of(command: BaseCommand, code: str, number: int | None, *, tell: bool = True) -> Site:

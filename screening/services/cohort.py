@@ -3,11 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 from uuid import UUID
 
+from django.db.models import Q
+
 from screening.models import Radiograph, RiskAssessment, Score
-from screening.risk import RiskClass, summarize
+from screening.risk import RiskClass, is_positive, summarize
 from screening.services import referral
 from screening.services.scoring import pinned_model
 from screening.vocabulary import COUNTING, DiagnosisCode, FilmState
@@ -17,11 +19,22 @@ from trial.models import Allocation, Arm, Cohort, Participant, ProtocolVersion, 
 from trial.partial_dates import parse
 from trial.protocol import Protocol
 from trial.protocol_parts import Exclusion
+from trial.roles import Permission
 from trial.services import allocation, conduct
 from trial.services.allocation import Candidate
-from trial.services.trials import Refused
+from trial.services.trials import Refused, require
 from trial.states import State
 
+HISTORY = ("radiographs", "dxa_exams", "diagnoses", "treatments")  # what facts_of reads
+SUMMED_UP = (
+    "model_version",
+    "films_counted",
+    "films_positive",
+    "risk_class",
+    "films",
+    "occurred_at",
+    "protocol_version",
+)
 EXCLUDING_DIAGNOSES = {
     DiagnosisCode.OSTEOPOROSIS: Exclusion.OSTEOPOROSIS,
     DiagnosisCode.OSTEOPOROTIC_FRACTURE: Exclusion.OSTEOPOROTIC_FRACTURE,
@@ -32,6 +45,12 @@ class NotEligible(Refused):
     """This participant does not meet the protocol's criteria; the message says which."""
 
     code = "not_eligible"
+
+
+class CohortChanged(Refused):
+    """Somebody of a frozen cohort is no longer what the freeze saw; the message says who."""
+
+    code = "cohort_changed"
 
 
 class NotHighRisk(Refused):
@@ -75,17 +94,35 @@ def unscored(trial: Trial) -> int:
     return Radiograph.objects.filter(trial=trial, state__in=[FilmState.RECEIVED, FilmState.ELIGIBLE]).count()
 
 
-def freeze_risks(
+def sum_up_films(
     trial: Trial, *, people: Sequence[Participant], by: User | None
 ) -> dict[UUID, RiskAssessment]:
-    """Sum up films by the patient rule and freeze each answer with the films that counted; the first one stands."""
+    """Apply the patient rule to the films that count now; what an allocation rests on stays as it was."""
     version = trial.protocol_version
-    known = {r.participant_id: r for r in RiskAssessment.objects.filter(participant__in=people)}
-    counted = _scores(version.protocol, [p for p in people if p.pk not in known])
-    new = [_risk(version, trial, participant_id, scores) for participant_id, scores in counted.items()]
+    rows = RiskAssessment.objects.filter(participant__in=people).select_related("model_version")
+    known = {r.participant_id: r for r in rows}
+    frozen = set(Allocation.objects.filter(participant__in=people).values_list("participant_id", flat=True))
+    frozen |= {pk for pk, risk in known.items() if risk.brought_along}
+    counted = _scores(version.protocol, [p for p in people if p.pk not in frozen])
+    now = {p.pk: _risk(version, trial, p.pk, counted[p.pk]) for p in people if p.pk in counted.keys() | known}
+    new = [risk for pk, risk in now.items() if pk not in known]
+    changed = [
+        _with(known[pk], now[pk]) for pk in known.keys() & now.keys() - frozen if _moved(known[pk], now[pk])
+    ]
     with audit.context(by=by, why="The patient rule is applied"):
         bulk.insert(new)
+        bulk.update(changed, SUMMED_UP)
     return known | {r.participant_id: r for r in new}
+
+
+def _moved(before: RiskAssessment, now: RiskAssessment) -> bool:
+    return evidence(before) != evidence(now)
+
+
+def _with(known: RiskAssessment, now: RiskAssessment) -> RiskAssessment:
+    for name in SUMMED_UP:
+        setattr(known, name, getattr(now, name))
+    return known
 
 
 def _scores(protocol: Protocol, people: Sequence[Participant]) -> dict[UUID, list[Score]]:
@@ -108,13 +145,15 @@ def _scores(protocol: Protocol, people: Sequence[Participant]) -> dict[UUID, lis
 def _risk(
     version: ProtocolVersion, trial: Trial, participant_id: UUID, scores: Sequence[Score]
 ) -> RiskAssessment:
-    positive = sum(score.positive for score in scores)
+    protocol = version.protocol
+    # By the threshold in force, which an amendment may have changed since the film was scored.
+    positive = sum(is_positive(score.mean, protocol.score.threshold) for score in scores)
     return RiskAssessment(
         participant_id=participant_id,
-        model_version=scores[0].model_version,
+        model_version=scores[0].model_version if scores else None,
         films_counted=len(scores),
         films_positive=positive,
-        risk_class=summarize(positive, len(scores), version.protocol.high_risk),
+        risk_class=summarize(positive, len(scores), protocol.high_risk) if scores else RiskClass.NONE,
         films=[str(score.radiograph_id) for score in scores],
         occurred_at=clock.now(trial),
         protocol_version=version,
@@ -145,6 +184,11 @@ def record_risks(trial: Trial, *, films: Mapping[UUID, tuple[int, int]], by: Use
         )
 
 
+def is_high(risk: RiskAssessment | None) -> TypeGuard[RiskAssessment]:
+    """Say whether the patient rule puts somebody at high risk."""
+    return risk is not None and risk.risk_class == RiskClass.HIGH
+
+
 def evidence(risk: RiskAssessment) -> dict[str, Any]:
     """Return, as plain values, why a participant is at high risk: kept in the allocation for ever."""
     return {
@@ -159,15 +203,18 @@ def evidence(risk: RiskAssessment) -> dict[str, Any]:
 
 def freeze_cohort(trial: Trial, *, by: User, occurred_at: datetime | None = None) -> Cohort:
     """Judge everybody, apply the patient rule, and freeze the eligible at high risk as a cohort."""
+    require(by, Permission.RANDOMIZE, trial)
     if waiting := unscored(trial):
         raise Refused(f"{waiting} films still wait for their score. Wait until they are scored, then freeze.")
     if trial.kind != TrialKind.RECORDED:
         pinned_model(trial)
         assess_trial(trial, by=by)
     with audit.context(by=by, why="A cohort is frozen"):
-        people = list(Participant.objects.filter(trial=trial, state=State.ELIGIBLE))
-        risks = freeze_risks(trial, people=people, by=by)
-        high = [p for p in people if p.pk in risks and risks[p.pk].risk_class == RiskClass.HIGH]
+        # Those judged before are summed up anew, for their films may have been set aside.
+        undrawn = Participant.objects.filter(trial=trial, allocation=None)
+        people = list(undrawn.filter(Q(state=State.ELIGIBLE) | Q(risk__isnull=False)))
+        risks = sum_up_films(trial, people=people, by=by)
+        high = [p for p in people if p.state == State.ELIGIBLE and is_high(risks.get(p.pk))]
         candidates = [Candidate(p, evidence(risks[p.pk])) for p in high]
         return allocation.freeze_cohort(trial, candidates=candidates, by=by, occurred_at=occurred_at)
 
@@ -176,16 +223,43 @@ def assess_trial(trial: Trial, *, by: User | None) -> None:
     """Judge everybody who is not allocated yet."""
     protocol = trial.protocol
     people = Participant.objects.filter(trial=trial).exclude(state__in=conduct.SETTLED)
-    people = people.prefetch_related("radiographs", "dxa_exams", "diagnoses", "treatments")
+    people = people.prefetch_related(*HISTORY)
     conduct.assess_all(trial, facts={p.pk: facts_of(p, protocol) for p in people}, by=by)
 
 
 def randomize_cohort(cohort: Cohort, *, by: User, occurred_at: datetime | None = None) -> list[Allocation]:
-    """Randomize a frozen cohort and open the screening arm's referrals."""
+    """Judge a frozen cohort once more, randomize it and open the screening arm's referrals."""
     with audit.context(by=by, why="Randomization of a cohort"):
+        if cohort.trial.kind != TrialKind.RECORDED:
+            _refuse_changed(cohort, by=by)
         made = allocation.randomize_cohort(cohort, by=by, occurred_at=occurred_at)
         open_referrals(made, by=by)
     return made
+
+
+def _refuse_changed(cohort: Cohort, *, by: User) -> None:
+    """Raise CohortChanged unless everybody still to be drawn is as the freeze saw them."""
+    frozen = {line["study_number"]: line["evidence"] for line in cohort.manifest}
+    cohort_now = Participant.objects.filter(study_number__in=frozen)
+    list(
+        cohort_now.order_by("pk").select_for_update().values_list("pk")
+    )  # whoever draws now is done before this
+    waiting = cohort_now.filter(allocation=None).prefetch_related(*HISTORY)
+    protocol, trial = cohort.trial.protocol, cohort.trial
+    verdicts = conduct.assess_all(trial, facts={p.pk: facts_of(p, protocol) for p in waiting}, by=by)
+    risks = sum_up_films(trial, people=list(waiting), by=by)
+    states = dict(Participant.objects.filter(pk__in=verdicts).values_list("pk", "state"))
+    changed = [
+        p.study_number
+        for p in waiting
+        if states[p.pk] != State.ELIGIBLE or evidence(risks[p.pk]) != frozen[p.study_number]
+    ]
+    if changed:
+        shown = ", ".join(sorted(changed)[:10]) + (" and others" if len(changed) > 10 else "")
+        raise CohortChanged(
+            f"{len(changed)} of the cohort changed since it was frozen: {shown}. They left the trial, are no longer "
+            "eligible, or other films of theirs count now. Nobody was randomized. Freeze the cohort again."
+        )
 
 
 def randomize(participant: Participant, *, by: User, occurred_at: datetime | None = None) -> Allocation:
@@ -196,8 +270,8 @@ def randomize(participant: Participant, *, by: User, occurred_at: datetime | Non
         verdict = assess(participant, by=by)
         if not verdict.eligible:
             raise NotEligible("Not randomized: " + " ".join(r.sentence for r in verdict.reasons))
-        risk = freeze_risks(participant.trial, people=[participant], by=by).get(participant.pk)
-        if risk is None or risk.risk_class != RiskClass.HIGH:
+        risk = sum_up_films(participant.trial, people=[participant], by=by).get(participant.pk)
+        if not is_high(risk):
             raise NotHighRisk("Not randomized: only participants at high risk are. Nothing was drawn.")
         made = allocation.randomize(Candidate(participant, evidence(risk)), by=by, occurred_at=occurred_at)
         open_referrals([made], by=by)

@@ -21,12 +21,12 @@ from screening.dicom import (
     pixel_sha256,
     read_film,
 )
-from screening.models import Radiograph, Receipt, film_path
+from screening.models import Radiograph, Receipt, RiskAssessment, film_path
 from screening.services.identification import Claim, contradicts, learn
 from screening.vocabulary import COUNTING, INTAKE_SENTENCES, FilmState, IntakeReason, ReceiptOutcome
 from trial import audit
 from trial.crypto import derived_key, encrypt
-from trial.models import Allocation, Participant, Person, PersonKey, Severity, Site, Trial, User
+from trial.models import Allocation, Participant, Person, PersonKey, Severity, Site, Trial, TrialKind, User
 from trial.protocol_parts import UnknownPerson
 from trial.services import conduct, people
 from trial.services.trials import Refused, require_open
@@ -89,6 +89,15 @@ class _Held(Exception):
         self.reason = reason
 
 
+def _refuse_beside_counts(trial: Trial) -> None:
+    """Raise Refused where a recorded trial brought its film counts along: a film would count beside them."""
+    counts = RiskAssessment.objects.filter(participant__trial=trial, model_version=None, films_counted__gt=0)
+    if trial.kind == TrialKind.RECORDED and counts.exists():
+        raise Refused(
+            f"Trial {trial.code} brought its film counts along and takes no films. Nothing was taken."
+        )
+
+
 def receive(data: bytes, *, site: Site, source: str, by: User | None) -> Answer:
     """Take one file for the site's trial; the answer is given only when file and row are durable.
 
@@ -96,6 +105,7 @@ def receive(data: bytes, *, site: Site, source: str, by: User | None) -> Answer:
     stored; then nothing was taken.
     """
     require_open(site.trial)
+    _refuse_beside_counts(site.trial)
     delivery = _Delivery(site, source, by, file_sha256(data))
     for left in reversed(range(TRIES)):
         try:

@@ -27,6 +27,7 @@ from trial import audit, bulk, clock
 from trial.blinding import WINDOW
 from trial.models import Allocation, Participant, Severity, Site, User
 from trial.partial_dates import PartialDate
+from trial.protocol_parts import Contact
 from trial.services import conduct
 from trial.services.trials import Refused, require_open
 from trial.states import State, TrialState
@@ -86,6 +87,8 @@ def record_attempt(
         if no := refusal(referral, at=stamp["occurred_at"]):
             raise Refused(no.sentence)
         contact, offer = referral.protocol_version.protocol.contact, offer_of(referral)
+        if next_call_at:
+            _check_next_call(referral, next_call_at, after=stamp["occurred_at"], contact=contact)
         suggested = next_call(outcome, at=stamp["occurred_at"], offer=offer, contact=contact)
         attempt = ContactAttempt.objects.create(
             referral=referral,
@@ -97,6 +100,22 @@ def record_attempt(
         )
         _follow(referral, outcome, by, last=offer.attempts + 1 >= contact.max_attempts)
     return attempt
+
+
+def _check_next_call(referral: Referral, at: datetime, *, after: datetime, contact: Contact) -> None:
+    local = referral.participant.site.local(at)
+    said = f"The next call, {local:%Y-%m-%d %H:%M},"
+    if at <= after:
+        raise Refused(f"{said} lies before this one. Choose a later time.")
+    if local.date() > referral.window_ends_on:
+        raise Refused(
+            f"{said} lies after the offer's last day, {referral.window_ends_on}. Choose an earlier one."
+        )
+    if not contact.hours_from <= local.time() <= contact.hours_to:
+        hours = f"{contact.hours_from:%H:%M} to {contact.hours_to:%H:%M}"
+        raise Refused(
+            f"{said} is outside the hours in which people may be called, {hours}. Choose another time."
+        )
 
 
 def _follow(referral: Referral, outcome: ContactOutcome, by: User, *, last: bool) -> None:
@@ -112,6 +131,7 @@ def _follow(referral: Referral, outcome: ContactOutcome, by: User, *, last: bool
 def move(referral: Referral, *, event: ReferralEvent, by: User | None) -> Referral:
     """Move a referral along; raise TransitionRefused where nothing leads on."""
     with audit.context(by=by, why=f"Referral: {event.value.replace('_', ' ')}"):
+        require_open(referral.participant.trial)
         referral.state = next_referral_state(ReferralState(referral.state), event)
         referral.save(update_fields=["state"])
     return referral

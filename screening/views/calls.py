@@ -57,9 +57,11 @@ def call_sheet(request: SignedIn, pk: UUID) -> HttpResponse:
 @require_POST
 @page(Permission.RECORD_CALL)
 def record_attempt(request: SignedIn, pk: UUID) -> HttpResponse:
-    """Record how a call ended."""
+    """Record how a call ended; that somebody has died is asked once, for the button stands among others."""
     referral = _offer(request, pk, Permission.RECORD_CALL)
     form = AttemptForm(request.POST, site=referral.participant.site)
+    if form.is_valid() and form.cleaned_data["outcome"] == ContactOutcome.DIED and "sure" not in request.POST:
+        return render(request, "screening/death.html", {"card": card_of(referral), "typed": request.POST})
     if form.is_valid():
         with refusals(tell=partial(form.add_error, None)):
             attempt = referrals.record_attempt(referral, by=request.user, **form.cleaned_data)

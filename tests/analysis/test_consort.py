@@ -121,3 +121,16 @@ def test_an_empty_trial_has_an_empty_flow():
     assert isinstance(found, Flow)
     assert not found.left
     assert found.stem[-1].n == 0
+
+
+def test_a_code_of_exclusion_is_read_as_words():
+    codes = ("earlier_dxa", "anti_osteoporotic_drug_date_not_clear", "too_young")
+    rows = [person(eligible=False, ineligibility_reasons=(code,)) for code in codes]
+
+    told = flow(rows, Intake(received=0, scored=0)).left["registered"]
+
+    assert {part.label for part in told.parts} == {
+        "earlier DXA",
+        "anti-osteoporotic drug, date not clear",
+        "too young",
+    }

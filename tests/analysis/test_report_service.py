@@ -3,17 +3,20 @@
 import csv
 import gzip
 import io
+import random
 from collections import Counter, defaultdict
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from django.db import connection
+from scipy.stats import chi2
 
 from analysis import dataset, services
-from analysis.masking import REVEALING, pooled, scrambled_csv
+from analysis.downloads import DOWNLOADS
+from analysis.masking import LEFT_OUT, REPLACED, dummy_csv, pooled
 from analysis.models import Freeze
-from analysis.subjects import CODEBOOK
+from analysis.subjects import CODEBOOK, SubjectRow
 from config.postgres.roles import as_owner
 from screening.densitometry import Measurement, MeasurementSite
 from screening.services import cohort, outcomes
@@ -176,7 +179,7 @@ def test_who_was_not_randomized_though_at_high_risk_is_in_the_flow(world):
     for _ in range(2):
         add_film(world, make_participant(world))
     cohort.assess_trial(world.trial, by=None)
-    cohort.freeze_risks(world.trial, people=Participant.objects.filter(state="eligible"), by=None)
+    cohort.sum_up_films(world.trial, people=Participant.objects.filter(state="eligible"), by=None)
 
     told = services.report(freeze(world)).flow
 
@@ -190,54 +193,101 @@ def lines(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_every_column_is_one_that_tells_the_arm_or_one_that_does_not():
+def dummy(rows: list[SubjectRow], key: bytes = b"a key") -> str:
+    return dummy_csv(dataset.to_csv(rows), key)
+
+
+def test_every_column_is_left_out_of_the_dummy_dataset_replaced_or_thought_harmless():
     """A new column makes this fail until somebody has thought about what it tells."""
     harmless = {
-        *(
-            "study_number",
-            "site",
-            "sex",
-            "age",
-            "iscd_age_sex",
-            "eligible",
-            "ineligibility_reasons",
-            "risk_class",
-        ),
-        *("films_counted", "films_positive", "arm", "randomized_on", "not_randomized_reason", "died"),
-        *("dxa", "dxa_lumbar_spine", "dxa_hip", "dxa_class_any", "osteoporosis", "osteoporosis_lumbar_spine"),
-        *("osteoporosis_hip", "treated", "drugs", *dataset.BASELINE_FIELDS),
+        *("site", "sex", "age", "iscd_age_sex", "eligible", "ineligibility_reasons", "films_counted"),
+        *("randomized_on", "died", "dxa", "dxa_lumbar_spine", "dxa_hip", "dxa_class_any", "treated", "drugs"),
+        *("osteoporosis", "osteoporosis_lumbar_spine", "osteoporosis_hip", *dataset.BASELINE_FIELDS),
     }
 
-    assert {v.name for v in CODEBOOK} == harmless | REVEALING and not harmless & REVEALING
+    thought_about = [*harmless, *LEFT_OUT, *REPLACED]
+    assert sorted(thought_about) == sorted(v.name for v in CODEBOOK)
 
 
-def test_scrambled_rows_name_no_arm_and_keep_people_together():
-    rows = [
-        replace(row, called=True, consented=True, contact_outcome="accepted", dxa_trial=True)
-        for row in ARMS[:30]
-    ]
-    text = dataset.to_csv(rows + ARMS[30:])
+def test_whoever_has_which_arm_the_dummy_dataset_is_the_same_to_the_byte():
+    called = {"called": True, "consented": True, "contact_outcome": "accepted", "dxa_trial": True}
+    rows = [replace(row, **called) for row in ARMS[:30]] + [*ARMS[30:], person(risk_class="low")]
+    arms = [row.arm for row in ARMS]
+    random.Random(1).shuffle(arms)
 
-    masked = lines(scrambled_csv(text, b"a key"))
+    swapped = [replace(row, arm=arm) for row, arm in zip(ARMS, arms, strict=True)]
+    swapped.append(replace(rows[-1], risk_class="high", films_positive=0))
 
-    assert "screening" not in scrambled_csv(text, b"a key") and "control" not in scrambled_csv(text, b"a key")
-    assert not REVEALING & set(masked[0])
-    groups = defaultdict(set)
-    for plain, scrambled in zip(lines(text), masked, strict=True):
-        assert plain["study_number"] == scrambled["study_number"]
-        groups[plain["arm"]].add(scrambled["arm"])
-    assert sorted(map(sorted, groups.values())) == [["A"], ["B"]]
-    assert Counter(row["arm"] for row in masked) == {"A": 70, "B": 70}
+    assert dummy(swapped) == dummy(rows) == dummy(rows[::-1])
+    assert dummy(rows) != dummy(rows, b"another key")
 
 
-def test_which_arm_is_a_depends_on_the_key_alone():
-    text = dataset.to_csv([*ARMS, person()])
+def test_a_dummy_dataset_says_that_it_is_one_and_names_nobody():
+    text = dummy([*ARMS, person()])
+    rows = lines(text)
 
-    codes = [{row["arm"] for row in lines(scrambled_csv(text, bytes([n])))[:70]}.pop() for n in range(40)]
+    assert not {"arm", "study_number", *LEFT_OUT} & set(rows[0])
+    assert Counter(row["dummy_arm"] for row in rows) == {"A": 70, "B": 70, "": 1}
+    assert [row["row"] for row in rows] == [str(n) for n in range(1, 142)]
+    assert not [word for word in ("screening", "control", ARMS[0].study_number) if word in text]
+    assert Counter(row["dxa"] for row in rows) == {"True": 33, "False": 108}, "the facts are the true ones"
 
-    assert {"A", "B"} == set(codes), "no fixed letter for an arm"
-    assert lines(scrambled_csv(text, b"k"))[-1]["arm"] == "", "who was not randomized has no letter"
-    assert scrambled_csv(text, b"k") == scrambled_csv(text, b"k")
+
+def test_over_many_keys_no_column_differs_between_a_and_b_and_none_tells_the_true_arm():
+    """The sum of 200 squared standard scores is chi-squared; the old A and B gave thousands."""
+    rows = [replace(row, age=60 + n % 30, bmi=float(n)) for n, row in enumerate(ARMS)]
+    number_of = {str(row.bmi): n for n, row in enumerate(rows)}
+    scores: dict[str, list[float]] = defaultdict(list)
+    for n in range(200):
+        drawn = lines(dummy(rows, f"key {n}".encode()))
+        in_a = [row["dummy_arm"] == "A" for row in drawn]
+        for name in ("dxa", "osteoporosis"):
+            scores[name].append(score([row[name] == "True" for row in drawn], in_a))
+        true = [rows[number_of[row["bmi"]]].arm == "screening" for row in drawn]
+        early = [int(row["row"]) <= 70 for row in drawn]
+        old = [number_of[row["bmi"]] % 70 < 35 for row in drawn]
+        told = {"true arm": true, "row": early, "age": [row["age"] >= "75" for row in drawn], "number": old}
+        for name, marked in told.items():
+            scores[name].append(score(marked, in_a))
+        scores["order"].append(score(true, early))
+
+    for name, found in scores.items():
+        p = float(chi2.sf(sum(z * z for z in found), len(found)))
+        assert 0.001 < p < 0.999, f"{name}: p = {p}"
+        assert abs(sum(found)) < 3.3 * len(found) ** 0.5, f"{name} leans to one letter"
+
+
+def score(marked: list[bool], chosen: list[bool]) -> float:
+    """Return how far the marked lie among the chosen, in standard deviations of a fair draw."""
+    n, k, m = len(marked), sum(marked), sum(chosen)
+    expected = m * k / n
+    spread = expected * (n - k) / n * (n - m) / (n - 1)
+    return (sum(a and b for a, b in zip(marked, chosen, strict=True)) - expected) / spread**0.5
+
+
+def test_the_key_of_a_dummy_allocation_is_the_freeze_s_own_and_secret(world, settings):
+    randomized(world, 6)
+    make = DOWNLOADS["dataset-dummy.csv"].make
+    one, other = freeze(world), freeze(world)
+
+    first = make(one)
+
+    assert first == make(Freeze.objects.get(pk=one.pk)), "the same bytes each time"
+    assert one.sha256 == other.sha256 and make(other) != first, "the rows' hash does not tell the key"
+    settings.IDENTITY_KEY = "the key of another installation"
+    assert make(one) != first, "nor does anything that is published"
+
+
+def test_the_codebook_says_of_each_column_what_became_of_it_in_the_dummy_dataset(world):
+    randomized(world, 2)
+
+    told = {
+        line["name"]: line["dummy dataset"] for line in lines(DOWNLOADS["codebook.csv"].make(freeze(world)))
+    }
+
+    assert "at random" in told["arm"] and "nothing about the true arm" in told["arm"]
+    assert told["called"].startswith("left out") and told["risk_class"].startswith("left out")
+    assert told["dxa"] == "as it is"
 
 
 def test_the_pooled_view_adds_the_arms_up():

@@ -139,7 +139,7 @@ def _score(world: World, film: Radiograph) -> Score:
 def judged(world: World, people: Sequence[Participant]) -> list[Candidate]:
     """Judge people and apply the patient rule, so that nothing but the draw is left to do."""
     cohort.assess_trial(world.trial, by=world.coordinator)
-    risks = cohort.freeze_risks(world.trial, people=people, by=world.coordinator)
+    risks = cohort.sum_up_films(world.trial, people=people, by=world.coordinator)
     return [Candidate(p, cohort.evidence(risks[p.pk])) for p in people]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from analysis.consort import Intake, flow
 from analysis.subjects import ARMS, SubjectRow
-from config.opscan_replay.comparison import compare
+from config.opscan_replay.comparison import compare, headlines
 from config.opscan_replay.people import (
     FOLLOW_UP_END,
     INDEX_DATE,
@@ -21,6 +21,7 @@ from config.opscan_replay.people import (
     Exam,
     ReplayPerson,
 )
+from config.opscan_replay.printing import show_headlines
 from config.opscan_replay.reconstruction import build, read
 from config.opscan_replay.solving import Contradiction, Count, expand, shuffled, solve
 from screening.densitometry import Measurement, MeasurementSite, MenopausalStatus
@@ -172,6 +173,29 @@ def test_r_stopping_early_is_indeed_what_changed_the_three_prints():
         if row["control"]["events"]:
             counts = (row[arm][what] for arm in ("screening", "control") for what in ("events", "n"))
             assert printed_by_r(*counts) == row["or_ci"]["printed"]
+
+
+def test_the_headlines_put_flow_effects_and_subgroups_beside_the_papers(comparisons):
+    flow, effects, subgroups = headlines(comparisons, PAPER).values()
+    main = [row for row in PAPER["fig3"]["rows"] if row["indent"] == 1]
+    primary = PAPER["fig4a"]["outcomes"][1]
+
+    bars = [[bar["n"], *(part["n"] for part in bar["segments"])] for bar in PAPER["fig2"]["bars"]]
+    assert [c.ours for _, c in flow] == [str(n) for bar in bars for n in bar]
+    assert [(label, c.ours) for label, c in effects] == [(r["label"], r["or_ci"]["printed"]) for r in main]
+    groups = [(g["label"], g["or_ci"]["printed"]) for g in primary["subgroups"]]
+    test = ("Interaction (Wald)", primary["p_interaction_printed"])
+    assert [(label, c.ours) for label, c in subgroups] == [*groups, test]
+
+
+def test_a_headline_is_one_line_the_papers_number_before_ours(comparisons):
+    said: list[str] = []
+    show_headlines(said.append, headlines(comparisons, PAPER))
+
+    primary = next(row for row in PAPER["fig3"]["rows"] if row["key"] == "osteoporosis_all")
+    (line,) = [line for line in said if primary["label"] in line]
+    printed = primary["or_ci"]["printed"]
+    assert " ".join(line.split()) == f"{primary['label']} {printed} {printed} reproduced, match"
 
 
 def test_json_objects_have_the_agreed_names(comparisons):

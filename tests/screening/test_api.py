@@ -289,15 +289,6 @@ def test_a_trial_without_a_protocol_takes_no_film(db):
     assert refused(answer, 409, "not_now", "no protocol in force yet")
 
 
-def test_a_trial_without_a_protocol_records_no_scan(db):
-    draft = make_world(active=False)
-
-    answer = signed_in(draft.outcome_recorder).post(EXAMS, exam(make_participant(draft)))
-
-    assert refused(answer, 409, "not_now", "no protocol in force yet. Approve and activate one")
-    assert not DxaExam.objects.exists()
-
-
 def test_radiology_sees_what_became_of_a_film_but_neither_score_nor_owner(world):
     person = high_risk(world)[0]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from screening.management.commands.import_dicom import wait_until_scored
 from screening.models import Radiograph, Receipt, Score
@@ -126,6 +127,27 @@ def test_without_a_site_the_lowest_is_taken_and_named(world, tmp_path, capsys):
         send(world, tmp_path, site=9)
 
 
+def test_films_sent_in_somebody_s_name_are_theirs_on_record_and_in_the_trail(world, folder):
+    send(world, folder / "day 1" / "f-sound.dcm", by=world.radiology_it.username)
+
+    assert Receipt.objects.get().received_from == world.radiology_it
+    context = Radiograph.pgh_event_model.objects.first().pgh_context
+    assert (context["by"], context["how"]) == (str(world.radiology_it.pk), "command")
+
+
+def test_films_without_a_name_come_from_the_system(world, folder):
+    send(world, folder / "day 1" / "f-sound.dcm")
+
+    assert Receipt.objects.get().received_from is None
+    assert Radiograph.pgh_event_model.objects.first().pgh_context["by"] == "system"
+
+
+def test_films_are_sent_in_the_name_of_somebody_who_may(world, folder):
+    with pytest.raises(CommandError, match="lacks the permission “upload films” for DEMO-01 First site"):
+        send(world, folder, by=world.caller.username)
+    assert not Receipt.objects.exists()
+
+
 def test_waiting_ends_when_all_are_scored_and_gives_up_when_nothing_moves(world, folder):
     send(world, folder)
     film = Radiograph.objects.get(state=FilmState.ELIGIBLE)
@@ -242,3 +264,19 @@ def test_a_trial_that_can_not_be_made_leaves_nothing(world, code, options, said)
         call_command("create_trial", code, title="A trial", **options)
 
     assert list(Site.objects.values_list("trial__code", flat=True)) == ["DEMO"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("create_trial", "NEW3", "--title", "A trial"),
+        ("import_dicom", ".", "--trial", "DEMO"),
+        ("import_clinical", "none.csv", "--trial", "DEMO", "--kind", "dxa"),
+    ],
+)
+def test_without_tables_the_commands_say_what_to_run_first(db, command):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL search_path TO pg_catalog")  # to this transaction there are none
+
+    with pytest.raises(CommandError, match=r"has no tables yet: run `python manage\.py migrate` first\."):
+        call_command(*command)

@@ -57,6 +57,43 @@ def test_a_model_from_images_is_for_research_only(labeled, tmp_path):
     assert manifest.training_data.startswith("8 films of labels.csv, 4 positive")
 
 
+def test_labels_of_unknown_origin_are_called_so_in_report_and_model_card(labeled, tmp_path):
+    out = tmp_path / "real-1"
+    told = ["--images", labeled, "--labels", labeled / "labels.csv", "--folds", 3, "--out", out]
+    report = trained(*told, *QUICK)
+
+    assert report["labels"] == "of unknown origin: labels.csv does not say how they were made"
+    assert load_model(out.with_suffix(".json")).manifest.training_data.endswith(f"Labels: {report['labels']}")
+
+
+def test_predicted_labels_are_called_so(labeled):
+    path = labeled / "labels.csv"
+    lines = [f"{line},-1.0" for line in path.read_text().splitlines()]
+    path.write_text("\n".join(["file,osteoporosis,t_score_predicted_by_a_model", *lines[1:]]) + "\n")
+
+    report = trained("--images", labeled, "--labels", path, "--folds", 3, *QUICK)
+
+    assert report["labels"].startswith("another model's predictions, not measurements (column t_score_pred")
+
+
+@pytest.mark.slow
+def test_real_films_give_a_cross_validated_auc_with_its_interval(shared, tmp_path):
+    """A network this small, trained for three steps, knows nothing; what counts is that it is told honestly."""
+    films = shared / "cxr" / "chestxray14"
+    if not films.is_dir():
+        pytest.skip("the real radiographs are not among the shared material")
+
+    head, *lines = (films / "labels.csv").read_text().splitlines()
+    some = [line for end in (",0", ",1") for line in [row for row in lines if row.endswith(end)][:6]]
+    (tmp_path / "labels.csv").write_text("\n".join([head, *some]) + "\n")
+    report = trained("--images", films, "--labels", tmp_path / "labels.csv", "--folds", 3, *QUICK)
+
+    assert (report["films"], report["folds"], len(report["fold_aucs"])) == (12, 3, 3)
+    lower, upper = report["interval_95"]
+    assert 0 <= lower < report["auc"] < upper <= 1 and report["interval_method"] == "DeLong 1988"
+    assert report["labels"].startswith("another model's predictions, not measurements")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -49,6 +49,14 @@ def test_a_coordinator_registers_somebody_once(world):
     }
 
 
+def test_a_trial_without_a_protocol_registers_nobody(db):
+    answer = signed_in(make_world(active=False).coordinator).post(PARTICIPANTS, MARIA)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_now")
+    assert "no protocol in force yet. Approve and activate one" in answer.json()["message"]
+    assert not Participant.objects.exists()
+
+
 def test_a_registration_is_written_with_who_and_by_what_way(world):
     signed_in(world.coordinator).post(PARTICIPANTS, MARIA)
 

@@ -18,6 +18,8 @@ from trial.keys import trial_key
 from trial.models import (
     Allocation,
     Cohort,
+    Consent,
+    ConsentKind,
     Participant,
     ProtocolVersion,
     Stratum,
@@ -27,9 +29,10 @@ from trial.models import (
     User,
 )
 from trial.protocol import Protocol
-from trial.randomization import ENGINE_VERSION, draw
+from trial.randomization import ENGINE_VERSION, draw, uploaded_faults
+from trial.roles import Permission
 from trial.services.conduct import change_states, consent_missing_before_randomization
-from trial.services.trials import NotNow, Refused
+from trial.services.trials import NotNow, Refused, require
 from trial.states import Event, State, TrialState, next_state
 from trial.streams import stream_label
 
@@ -50,7 +53,9 @@ def freeze_cohort(
         for c in sorted(candidates, key=lambda c: c.participant.study_number)
     ]
     if not manifest:
-        raise Refused("Nobody is eligible and at high risk yet: there is no cohort to freeze.")
+        raise Refused(
+            "Nobody who is not randomized yet is eligible and at high risk: there is no cohort to freeze."
+        )
     with audit.context(by=by, why=f"A cohort of {len(manifest)} is frozen"):
         return Cohort.objects.create(
             trial=trial,
@@ -191,7 +196,7 @@ def _locked_stratum(trial: Trial, label: str, total: int | None) -> Stratum:
 def _take(stratum, key, protocol, group, version, at, cohort) -> list[Allocation]:  # type: ignore[no-untyped-def]
     rule = protocol.allocation.rule(stratum.total)
     label = stream_label(stratum.trial.code, stratum.list_version, stratum.label)
-    uploaded = _open_list(stratum, key) if rule.method == Method.UPLOADED_LIST else None
+    uploaded = uploaded_arms(stratum, key)
     made = []
     for index, (candidate, values) in enumerate(group, stratum.drawn + 1):
         drawn = draw(rule, key=key, label=label, index=index, uploaded=uploaded)
@@ -216,6 +221,7 @@ def _take(stratum, key, protocol, group, version, at, cohort) -> list[Allocation
 
 def _write(made: list[Allocation], by: User) -> None:
     bulk.insert(made)
+    bulk.insert(_waivers(made))
     Stratum.objects.bulk_update({a.stratum_id: a.stratum for a in made}.values(), ["drawn"])
     stamped = {"occurred_at": made[0].occurred_at, "protocol_version": made[0].protocol_version}
     change_states(
@@ -223,13 +229,29 @@ def _write(made: list[Allocation], by: User) -> None:
     )
 
 
+def _waivers(made: Sequence[Allocation]) -> list[Consent]:
+    """Return, for people who are randomized unasked, the waiver that allows it."""
+    return [
+        Consent(
+            participant=a.participant,
+            kind=ConsentKind.WAIVER,
+            waiver_reference=reference,
+            occurred_at=a.occurred_at,
+            protocol_version=a.protocol_version,
+        )
+        for a in made
+        if (reference := a.protocol_version.protocol.consent.waiver_reference)
+    ]
+
+
 def upload_list(trial: Trial, *, arms: Sequence[str], by: User, label: str = "all") -> UploadedList:
     """Seal a list made elsewhere with the trial's key; the database keeps ciphertext and its hash alone."""
+    require(by, Permission.UPLOAD_ALLOCATION_LIST, trial)
     protocol = trial.protocol
     if protocol.allocation.method != Method.UPLOADED_LIST:
         raise Refused("This trial draws from its own list. A trial has a list or a method, never both.")
-    if unknown := set(arms) - {name for name, _ in protocol.allocation.arms}:
-        raise Refused(f"The list names {', '.join(sorted(unknown))}, which is no arm of this trial.")
+    if faults := uploaded_faults(arms, protocol.allocation.arms):
+        raise Refused(" ".join(faults))
     text = "\n".join(arms)
     with audit.context(by=by, why=f"An allocation list of {len(arms)} is uploaded"):
         stratum = Stratum.objects.create(trial=trial, label=label, total=len(arms))
@@ -241,5 +263,7 @@ def upload_list(trial: Trial, *, arms: Sequence[str], by: User, label: str = "al
         )
 
 
-def _open_list(stratum: Stratum, key: bytes) -> list[str]:
-    return open_with(key, stratum.uploaded_list.sealed, f"allocation-list:{stratum.pk}").split("\n")
+def uploaded_arms(stratum: Stratum, key: bytes) -> list[str] | None:
+    """Open the list of a stratum, if one was uploaded."""
+    sealed = UploadedList.objects.filter(stratum=stratum).first()
+    return open_with(key, sealed.sealed, f"allocation-list:{stratum.pk}").split("\n") if sealed else None

@@ -171,12 +171,14 @@ def record_death(participant: Participant, *, died_on: PartialDate, by: User | N
     """Record a death; a later date corrects an earlier one."""
     if died_on.earliest > clock.today(participant.site):
         raise Refused(f"The date of death, {died_on}, lies in the future. Correct it.")
+    if participant.birth_earliest and died_on.latest < participant.birth_earliest:
+        raise Refused(f"The date of death, {died_on}, lies before the birth date. Correct one of the two.")
     with audit.context(by=by, why="A death is recorded"):
         participant = _locked(participant)
         if (
             participant.state != State.DIED
         ):  # of whoever is known to have died, the date may still be made exact
-            participant = change_state(participant, event=Event.DIE, by=by, why=f"Died {died_on}")
+            participant = change_state(participant, event=Event.DIE, by=by, why="A death is recorded")
         participant.died_on = str(died_on)
         participant.save(update_fields=["died_on"])
     return participant

@@ -11,7 +11,7 @@ from trial import audit, bulk, clock
 from trial.crypto import Sealed, Unreadable, decrypt, encrypt, identity_hash, new_wrapped_key
 from trial.models import Baseline, Participant, Person, PersonKey, Site, Trial, User
 from trial.partial_dates import PartialDate
-from trial.services.trials import Refused, require_unlocked
+from trial.services.trials import Refused, require_open
 from trial.study_numbers import study_number
 
 FEW = 100
@@ -76,13 +76,13 @@ def register_all(
     site: Site, *, people: Sequence[NewPerson], by: User | None, registered_at: datetime | None = None
 ) -> list[Participant]:
     """Register people in the site's trial, in order; whoever is registered already is returned as they are."""
+    require_open(site.trial)
     with audit.context(by=by, why="People are registered"):
         # Persons first: who waits here for somebody else's new person must not hold the site meanwhile.
         persons = _ensure_persons(people, by)
         # The lock serializes registration at a site, so that study numbers have no gaps; nobody else waits for it.
         rows = Site.objects.select_for_update(of=("self",), no_key=True)
         site = rows.select_related("trial").get(pk=site.pk)
-        require_unlocked(site.trial)
         hashes = [identity_hash(new.issuer, new.number) for new in people]
         known = {
             p.person_id: p for p in Participant.objects.filter(trial=site.trial, person__in=persons.values())
@@ -231,9 +231,11 @@ def correct_person(
     birth_bounds: tuple[date, date] | None = None,
 ) -> Participant:
     """Correct sex, birth date or the bounds of an unknown one; what an allocation used stays as it was used."""
+    require_open(participant.trial)
+    if birth_date and birth_date.earliest > clock.today(participant.site):
+        raise Refused(f"The birth date, {birth_date}, lies in the future. Correct it.")
     with audit.context(by=by, why=why):
         participant = Participant.objects.select_for_update().get(pk=participant.pk)
-        require_unlocked(participant.trial)
         participant.sex = sex or participant.sex
         if birth_date:
             participant.birth_date = str(birth_date)
@@ -297,7 +299,7 @@ def record_baselines(
 
 def record_baseline(participant: Participant, *, by: User | None, why: str, values: dict) -> Baseline:
     """Write baseline variables by name; unnamed ones stay."""
-    require_unlocked(participant.trial)
+    require_open(participant.trial)
     with audit.context(by=by, why=why):
         Baseline.objects.filter(participant=participant).update(**values)
     return Baseline.objects.get(participant=participant)

@@ -52,12 +52,6 @@ def require_open(trial: Trial) -> None:
         raise NotNow(f"Trial {trial.code} {why}. Nothing was taken.")
 
 
-def require_unlocked(trial: Trial) -> None:
-    """Raise NotNow once the trial is locked; registering people begins before the first protocol is in force."""
-    if Trial.objects.filter(pk=trial.pk, state=TrialState.LOCKED).exists():
-        raise NotNow(f"Trial {trial.code} {CLOSED[TrialState.LOCKED]}. Nothing was taken.")
-
-
 def create_trial(
     code: str, *, title: str, by: User | None, kind: str = TrialKind.LIVE, clock_offset_days: int = 0
 ) -> Trial:
@@ -83,6 +77,7 @@ def add_site(trial: Trial, *, number: int, name: str, time_zone: str, by: User |
 
 def draft_protocol(trial: Trial, *, protocol: Protocol, by: User) -> ProtocolVersion:
     """Write a new draft version of the trial's protocol."""
+    require(by, Permission.EDIT_PROTOCOL, trial)
     with audit.context(by=by, why="A protocol version is drafted"):
         last = trial.versions.order_by("-number").first()
         return ProtocolVersion.objects.create(
@@ -120,6 +115,7 @@ def activate(version: ProtocolVersion, *, by: User) -> Trial:
     with audit.context(by=by, why=f"Protocol version {version.number} takes effect"):
         trial = Trial.objects.select_for_update().get(pk=version.trial_id)
         version = ProtocolVersion.objects.select_for_update().get(pk=version.pk)
+        _refuse_other_allocation(trial, version)
         for old in trial.versions.filter(state=ProtocolState.ACTIVE):
             old.state = next_protocol_state(ProtocolState(old.state), ProtocolEvent.SUPERSEDE)
             old.save()
@@ -129,6 +125,16 @@ def activate(version: ProtocolVersion, *, by: User) -> Trial:
         if trial.state == TrialState.DRAFT:
             move_trial(trial, event=TrialEvent.ACTIVATE, by=by)
     return trial
+
+
+def _refuse_other_allocation(trial: Trial, version: ProtocolVersion) -> None:
+    """Raise Refused when another list would go on where one has been drawn from."""
+    drawn = trial.strata.filter(drawn__gt=0).exists()
+    if drawn and version.protocol.allocation != trial.protocol.allocation:
+        raise Refused(
+            f"Trial {trial.code} has allocated people by the version in force, and this one allocates otherwise: a "
+            "list is never changed once it is drawn from. Draft a version with the same allocation."
+        )
 
 
 def move_trial(trial: Trial, *, event: TrialEvent, by: User) -> Trial:

@@ -12,10 +12,10 @@ from analysis import services as analysis
 from config.demo import films, history, setup, tour
 from config.demo.console import progress, show_report
 from config.demo.people import ISSUER, MadeUp, population
-from config.demo.play import Staff
+from config.demo.play import Staff, recorded
 from screening.services import cohort
 from trial import audit, clock
-from trial.models import Allocation, Cohort, Participant, Trial
+from trial.models import Cohort, Participant, Trial
 from trial.roles import Role
 from trial.services import people as registry
 
@@ -52,13 +52,10 @@ class Command(BaseCommand):
         who, made_up = setup.by_role(cast), population(count)
         films.start_workers()
         self.send_and_score(trial, made_up, who)
-        allocations = self.randomize(trial, who)
+        self.randomize(trial, who)
         self.play(trial, made_up, who)
-        self.step(5, "Report")
+        self.step(5, "Report of the demonstration")
         show_report(self.stdout.write, self.report(trial, who))
-        self.stdout.write(
-            f"  {len(allocations)} allocations; the day on this trial's calendar is {clock.now(trial):%Y-%m-%d}."
-        )
         self.step(6, "The published trial, replayed from its counts")
         call_command("replay_opscan", summary=True, stdout=self.stdout)
 
@@ -70,26 +67,24 @@ class Command(BaseCommand):
         """Send films, import the history, wait for the scores."""
         self.step(2, "Radiographs in, scored by the worker")
         answers = films.send(made_up, sites=list(trial.sites.all()), by=who[Role.RADIOLOGY_IT])
-        self.stdout.write(
-            "  " + ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in sorted(answers.items()))
-        )
+        told = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in sorted(answers.items()))
+        self.stdout.write(f"  {answers.total()} films of {len(made_up)} made-up people sent: {told}.")
         films.wait_until_scored(trial)
         self.step(3, "Clinical history, eligibility, randomization")
         for kind, path in history.write_extracts(made_up, settings.VAR / "demo"):
-            told = {"verbosity": 0, "stdout": self.stdout}  # the counts, not a line for each person
-            call_command("import_clinical", str(path), trial=trial.code, kind=kind, commit=True, **told)
+            history.import_extract(self.stdout.write, path, trial=trial, kind=kind, by=who[Role.DATA_MANAGER])
 
-    def randomize(self, trial: Trial, who: dict) -> list[Allocation]:
+    def randomize(self, trial: Trial, who: dict) -> None:
         """Freeze the cohort and randomize it, once."""
         coordinator, at = who[Role.COORDINATOR], _noon(trial, RANDOMIZED_DAYS_AFTER_INDEX)
         frozen = Cohort.objects.filter(trial=trial).first() or cohort.freeze_cohort(
             trial, by=coordinator, occurred_at=at
         )
-        made = cohort.randomize_cohort(frozen, by=coordinator, occurred_at=at)
+        cohort.randomize_cohort(frozen, by=coordinator, occurred_at=at)
         self.stdout.write(
-            f"  Cohort of {frozen.size}, SHA-256 {frozen.sha256[:12]}…, randomized on {at:%Y-%m-%d}."
+            f"  Cohort of {frozen.size} at high risk (SHA-256 {frozen.sha256[:12]}…), "
+            f"randomized on {at:%Y-%m-%d} of the trial's calendar."
         )
-        return made
 
     def play(self, trial: Trial, made_up: list[MadeUp], who: dict) -> None:
         """Let staff work through the months since."""
@@ -106,6 +101,8 @@ class Command(BaseCommand):
             "trial", "site", "allocation"
         )
         staff.lose(list(randomized.order_by("study_number")))
+        told = ", ".join(f"{number} {what}" for what, number in recorded(trial).items())
+        self.stdout.write(f"  On record by {clock.now(trial):%Y-%m-%d}, this trial's today: {told}.")
 
     def report(self, trial: Trial, who: dict) -> analysis.Report:
         """Freeze the record, unless the last freeze holds the same, and report on it."""

@@ -13,7 +13,8 @@ from analysis import services as analysis
 from config.demo import setup, tour
 from config.demo.console import progress, show_report
 from config.opscan_replay import loading
-from config.opscan_replay.comparison import Comparison, compare
+from config.opscan_replay.comparison import Comparison, Paper, compare, headlines
+from config.opscan_replay.printing import show_comparisons, show_headlines
 from config.opscan_replay.reconstruction import build, read
 from trial import audit
 from trial.roles import Role
@@ -28,7 +29,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print the comparisons as a list of objects")
-        parser.add_argument("--summary", action="store_true", help="print totals and what differs only")
+        parser.add_argument(
+            "--summary", action="store_true", help="print the main numbers and what differs only"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         with audit.entry("command"):
@@ -38,7 +41,7 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps([c.as_json() for c in compared], ensure_ascii=False, indent=1))
         else:
-            self.show(found, compared, options["summary"])
+            self.show(found, compared, paper, options["summary"])
         if any(c.differs for c in compared):
             sys.exit(1)
 
@@ -55,20 +58,22 @@ class Command(BaseCommand):
         )
         return analysis.report(frozen)
 
-    def show(self, found: analysis.Report, compared: list[Comparison], summary: bool) -> None:
-        """Print the report, then each number beside the paper's (or only those that differ)."""
-        self.stdout.write("  A reconstruction from published counts, not patient data.")
-        show_report(self.stdout.write, found)
-        shown = [c for c in compared if c.differs or c.kind == "artefact"] if summary else compared
-        self.stdout.write(f"\n  {'published':<24} {'ours':<24} {'verdict':<22} number")
-        for c in shown:
-            verdict = f"{c.kind}, {'match' if c.match else 'differs'}"
-            self.stdout.write(f"  {c.published:<24} {c.ours:<24} {verdict:<22} {c.source}: {c.key}")
-            if c.why:
-                self.stdout.write(f"    {c.why}")
+    def show(self, found: analysis.Report, compared: list[Comparison], paper: Paper, summary: bool) -> None:
+        """Print the report, then each number beside the paper's (or the main ones and those that differ)."""
+        say = self.stdout.write
+        say("  A reconstruction from published counts, not patient data; films were not published.\n\n")
+        show_report(say, found)
+        if summary:
+            show_headlines(say, headlines(compared, paper))
+            show_comparisons(say, "What is not as printed", [c for c in compared if not c.match])
+        else:
+            show_comparisons(say, "Every published number", compared)
         kinds = Counter((c.kind, c.match or c.kind == "artefact") for c in compared)
-        self.stdout.write(
+        say(
             f"\n  {len(compared)} published numbers: {kinds['given', True]} given and {kinds['reproduced', True]} "
             f"reproduced match, {sum(c.differs for c in compared)} differ, {kinds['artefact', True]} are artefacts "
             "of the paper's script (see above)."
+        )
+        say(
+            "  Given: a count from which the people were rebuilt. Reproduced: computed anew from those people."
         )

@@ -4,13 +4,14 @@ import secrets
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
 from screening.inference import ModelRefused
 from screening.services import scoring
 from screening.services.setup import pin_model, with_waiver
 from trial import audit
+from trial.management.base import TrialCommand
 from trial.models import ProtocolVersion, Trial, TrialKind, User
 from trial.protocol import Protocol, template, template_names
 from trial.roles import Role
@@ -22,7 +23,7 @@ FIRST_SITE = "1:First site:Asia/Taipei"
 NO_PATIENTS = "none: no patient of this trial is contacted"
 
 
-class Command(BaseCommand):
+class Command(TrialCommand):
     """Make a draft trial; with two accounts named, approve its protocol and open it."""
 
     help = __doc__

@@ -5,21 +5,23 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from screening.importing.kinds import KINDS
 from screening.importing.plan import Judgment, Plan, Verdict, commit, make_plan
 from screening.importing.table import Table, TableRefused, read_table
-from screening.management.arguments import WHOLE_CALL_REFUSED, add_trial, site_of
+from screening.management.arguments import WHOLE_CALL_REFUSED, add_by, add_trial, site_of, user_of
 from trial import audit
+from trial.management.base import TrialCommand
+from trial.roles import Permission
 from trial.services.trials import Refused, require_open
 
 LONG = 1000  # rows; shorter files are read before a bar could be seen
 SHOWN = 50  # lines of a kind in the text answer; the JSON answer has all
 
 
-class Command(BaseCommand):
+class Command(TrialCommand):
     """Preview or import an extract. Exit code 0: all rows fit; 1: some were refused; 2: nothing was read."""
 
     help = __doc__
@@ -28,6 +30,7 @@ class Command(BaseCommand):
         """Name the file, what it holds and for which trial."""
         parser.add_argument("file", type=Path, metavar="FILE.csv")
         add_trial(parser)
+        add_by(parser)
         parser.add_argument("--kind", required=True, choices=list(KINDS), help="what the rows say")
         parser.add_argument("--commit", action="store_true", help="write it; without, nothing changes")
         parser.add_argument("--json", action="store_true", help="print the answer as JSON")
@@ -54,12 +57,15 @@ class Command(BaseCommand):
         chosen = KINDS[options["kind"]]
         # Only who is registered gets a site; everybody else has one.
         site = site_of(self, options["trial"], options["site"], tell=chosen.registers)
+        # A file may name people of every site.
+        sites = site.trial.sites.select_related("trial")
+        by = user_of(options["by"], Permission.IMPORT_CLINICAL, sites)
         require_open(site.trial)
         kind = chosen(site.trial, site)
         track = _track(table)
         plan = make_plan(kind, table, track=track)
         if options["commit"]:
-            commit(kind, plan, by=None, track=track)
+            commit(kind, plan, by=by, track=track)
         return plan
 
     def _say(self, plan: Plan, options: dict[str, Any]) -> None:

@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from screening import tasks
 from screening.dicom import LARGEST_FILE
-from screening.management.arguments import WHOLE_CALL_REFUSED, add_trial, site_of
+from screening.management.arguments import WHOLE_CALL_REFUSED, add_by, add_trial, site_of, user_of
 from screening.models import Radiograph
 from screening.services import intake
 from screening.vocabulary import FilmState, ReceiptOutcome
 from screening.worker import worker_at_hand
 from trial import audit
-from trial.models import Site
+from trial.management.base import TrialCommand
+from trial.models import Site, User
+from trial.roles import Permission
 from trial.services.trials import Refused
 
 SOURCE = "folder"
@@ -38,7 +40,7 @@ class Answer:
     message: str
 
 
-class Command(BaseCommand):
+class Command(TrialCommand):
     """Send DICOM files through intake and have them scored by the worker."""
 
     help = __doc__
@@ -47,6 +49,7 @@ class Command(BaseCommand):
         """Name the paths, the trial and the form of the answer."""
         parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
         add_trial(parser)
+        add_by(parser)
         parser.add_argument("--json", action="store_true", help="print a JSON list, one object a file")
         parser.add_argument(
             "--no-wait",
@@ -58,12 +61,13 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         """Take every file, then say what became of each."""
         site, paths = site_of(self, options["trial"], options["site"]), list(files_in(options["paths"]))
+        by = user_of(options["by"], Permission.UPLOAD_FILMS, [site])
         answers: list[Answer] = []
         films: list[UUID] = []
         try:
             with audit.entry("command"):
                 for path in tqdm(paths, desc="Receiving", unit="file"):
-                    answers.append(self._take(path, site, films))
+                    answers.append(self._take(path, site, by, films))
         except Refused as no:
             raise CommandError(f"{no} Before that, {len(answers)} files were answered.") from None
         finally:
@@ -72,14 +76,14 @@ class Command(BaseCommand):
             with worker_at_hand():
                 wait_until_scored(films)
 
-    def _take(self, path: Path, site: Site, films: list[UUID]) -> Answer:
+    def _take(self, path: Path, site: Site, by: User | None, films: list[UUID]) -> Answer:
         try:
             with path.open("rb") as file:
                 data = file.read(LARGEST_FILE + 1)  # one byte too many is enough to be refused
         except OSError as error:
             said = f"This file can't be read here ({error.strerror})."
             return Answer(str(path), ReceiptOutcome.REJECTED, "not_readable", said)
-        answer = intake.receive(data, site=site, source=SOURCE, by=None)
+        answer = intake.receive(data, site=site, source=SOURCE, by=by)
         if answer.to_score and answer.film:
             tasks.enqueue(answer.film)
             films.append(answer.film)

@@ -3,12 +3,14 @@
 import pytest
 from django.core.management import CommandError, call_command
 
-from screening.models import DxaExam, DxaMeasurement
+from screening.models import DxaExam, DxaMeasurement, Treatment
 from screening.services import extracts, outcomes
 from tests.factories import make_world
 from tests.screening.importing.extracts import counts, known, messages, refusal, run
 from trial import bulk
 from trial.models import Participant
+from trial.roles import Role
+from trial.services import trials
 
 pytestmark = pytest.mark.django_db
 
@@ -136,3 +138,37 @@ def test_a_record_that_moved_on_since_the_preview_refuses_the_import(world, extr
     path = extract("issuer,number,drug_class,started_on", "TEST,A1,denosumab,2022")
 
     assert "Nothing was written: run it again" in refusal(world, path, "medication", commit=True)
+
+
+def test_an_import_in_somebody_s_name_is_theirs_on_record_and_in_the_trail(world, extract):
+    known(world, "A1")
+    path = extract("issuer,number,drug_class,started_on", "TEST,A1,denosumab,2022")
+
+    run(world, path, "medication", commit=True, by=world.data_manager.username)
+
+    assert Treatment.objects.get().recorded_by == world.data_manager
+    by, how = str(world.data_manager.pk), "command"
+    assert Treatment.pgh_event_model.objects.get().pgh_context == {"by": by, "how": how, "why": "import"}
+
+
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [
+        ("nobody", "There is no account 'nobody' (--by)"),
+        ("demo-caller", "lacks the permission “import clinical” for DEMO-01 First site"),
+    ],
+)
+def test_an_import_is_in_the_name_of_somebody_who_may(world, extract, by, said):
+    path = extract("number,sex", "A1,F")
+
+    assert said in refusal(world, path, "registration", commit=True, by=by)
+    assert not Participant.objects.exists()
+
+
+def test_a_data_manager_of_one_site_imports_for_no_other(world, extract):
+    second = trials.add_site(world.trial, number=2, name="Second site", time_zone="Asia/Taipei", by=None)
+    trials.give_role(world.stranger, role=Role.DATA_MANAGER, trial=world.trial, site=second, by=None)
+
+    said = refusal(world, extract("number,sex", "A1,F"), "registration", by=world.stranger.username)
+
+    assert "lacks the permission “import clinical” for DEMO-01 First site" in said

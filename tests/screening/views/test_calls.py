@@ -136,7 +136,7 @@ def test_from_yes_to_the_scan(world, offer):
     said = words(client.post(url("call-book", offer), moment("scheduled_at", when), follow=True))
     assert f"Booked for {when:%a %d %b %Y}, 09:00." in said
 
-    assert Consent.objects.get().form_version == "2.1"
+    assert Consent.objects.get(kind="consent").form_version == "2.1"
     assert Appointment.objects.get().scheduled_at == when  # nine in Taipei, not in UTC
     assert "kept" not in said  # it is three days away
 
@@ -200,6 +200,42 @@ def test_nothing_is_booked_outside_the_window_or_without_consent(world, offer):
     assert not Appointment.objects.exists()
 
 
+def test_that_somebody_has_died_is_asked_once(world, offer):
+    client = browser(world.caller)
+
+    asked = client.post(url("call-attempt", offer), {"outcome": "died"})
+    assert "nobody calls this number again" in words(asked) and not offer.attempts.exists()
+
+    client.post(url("call-attempt", offer), {"outcome": "died", "sure": "yes"})
+    assert offer.attempts.get().outcome == "died"
+
+
+@pytest.mark.parametrize(
+    ("days", "hour", "said"),
+    [(-1, 10, "lies before this one"), (400, 10, "after the offer's last day"), (1, 3, "outside the hours")],
+)
+def test_a_next_call_lies_ahead_inside_the_window_and_the_hours(world, offer, days, hour, said):
+    when = clock.now(world.trial).astimezone(TAIPEI).replace(hour=hour, minute=0) + timedelta(days=days)
+
+    answer = browser(world.caller).post(
+        url("call-attempt", offer), {"outcome": "call_back"} | moment("next_call_at", when)
+    )
+
+    assert answer.status_code == 422 and said in words(answer)
+    assert not offer.attempts.exists()
+
+
+def test_a_scan_is_not_booked_for_a_day_that_is_over(world, offer):
+    client = browser(world.caller)
+    client.post(url("call-attempt", offer), {"outcome": "accepted"})
+    client.post(url("call-consent", offer), {"form_version": "1", "agreed": "on"})
+    yesterday = clock.now(world.trial) - timedelta(days=1)
+
+    answer = client.post(url("call-book", offer), moment("scheduled_at", yesterday))
+
+    assert "is over. Choose a day to come." in words(answer) and not Appointment.objects.exists()
+
+
 def test_consent_needs_the_tick(world, offer):
     client = browser(world.caller)
     client.post(url("call-attempt", offer), {"outcome": "accepted"})
@@ -208,7 +244,7 @@ def test_consent_needs_the_tick(world, offer):
 
     assert answer.status_code == 422
     assert "only after you read the text" in words(answer) and 'value="2.1"' in answer.content.decode()
-    assert not Consent.objects.exists()
+    assert not Consent.objects.filter(kind="consent").exists()
 
 
 def test_who_withdrew_is_not_called(world, offer):
@@ -357,7 +393,7 @@ def test_an_investigator_who_may_record_consent_learns_nothing_of_the_arm_by_it(
 
     assert client.get(url("call-objection", offer)).status_code == 404
     assert client.post(url("call-consent", offer), {"form_version": "1", "agreed": "on"}).status_code == 404
-    assert not Consent.objects.exists()
+    assert not Consent.objects.filter(kind="consent").exists()
 
 
 def test_a_caller_of_another_trial_sees_nothing_of_this_one(world, offer):

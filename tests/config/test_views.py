@@ -1,0 +1,43 @@
+"""The front door: the way to one's page, and a password of one's own."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from tests.browsing import browser, words
+from tests.factories import PASSWORD
+
+pytestmark = pytest.mark.django_db
+NEW = "nine apples under a bridge"
+
+
+def change(client: Client, old: str, new: str, again: str):
+    typed = {"old_password": old, "new_password1": new, "new_password2": again}
+    return client.post(reverse("password"), typed, follow=True)
+
+
+def test_everybody_chooses_a_password_of_their_own_and_stays_signed_in(world):
+    client = browser(world.caller)
+
+    told = change(client, PASSWORD, NEW, NEW)
+
+    assert "Your password is changed" in words(told)
+    assert client.get(reverse("worklist")).status_code == 200
+    world.caller.refresh_from_db()
+    assert world.caller.check_password(NEW)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "again", "said"),
+    [
+        ("wrong", NEW, NEW, "old password was entered incorrectly"),
+        (PASSWORD, NEW, "something else entirely", "didn’t match"),
+        (PASSWORD, "short", "short", "at least 12 characters"),
+    ],
+)
+def test_a_password_that_is_no_good_is_refused_with_the_reason(world, old, new, again, said):
+    told = change(browser(world.caller), old, new, again)
+
+    assert said in words(told)
+    world.caller.refresh_from_db()
+    assert world.caller.check_password(PASSWORD)
