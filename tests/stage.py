@@ -73,7 +73,7 @@ def _latecomer(world: World, mean: str) -> Participant:
     person = make_participant(world, name=f"{NAME} 5", phone=f"{PHONE}5", number=f"{NUMBER}5")
     add_film(world, person, mean=mean)
     cohort.assess(person, by=world.coordinator)
-    cohort.freeze_risks(world.trial, people=[person], by=world.coordinator)
+    cohort.sum_up_films(world.trial, people=[person], by=world.coordinator)
     return person
 
 

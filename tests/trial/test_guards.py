@@ -220,7 +220,7 @@ def candidate(world: World) -> Participant:
     """Return somebody eligible at high risk, not randomized."""
     person = high_risk(world)[0]
     cohort.assess(person, by=world.coordinator)
-    cohort.freeze_risks(world.trial, people=[person], by=world.coordinator)
+    cohort.sum_up_films(world.trial, people=[person], by=world.coordinator)
     return person
 
 
@@ -260,7 +260,7 @@ def test_only_who_is_at_high_risk_is_allocated(world):
     add_film(world, low, mean="0.1")
     cohort.assess(low, by=world.coordinator)
     unjudged = allocate(world, low)
-    cohort.freeze_risks(world.trial, people=[low], by=world.coordinator)
+    cohort.sum_up_films(world.trial, people=[low], by=world.coordinator)
 
     for attempt in (
         unjudged,
