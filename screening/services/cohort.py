@@ -104,11 +104,10 @@ def sum_up_films(
     frozen = set(Allocation.objects.filter(participant__in=people).values_list("participant_id", flat=True))
     frozen |= {pk for pk, risk in known.items() if risk.brought_along}
     counted = _scores(version.protocol, [p for p in people if p.pk not in frozen])
-    now = {p.pk: _risk(version, trial, p.pk, counted[p.pk]) for p in people if p.pk in counted.keys() | known}
+    judged = (counted.keys() | known.keys()) - frozen
+    now = {pk: _risk(version, trial, pk, counted[pk]) for pk in judged}
     new = [risk for pk, risk in now.items() if pk not in known]
-    changed = [
-        _with(known[pk], now[pk]) for pk in known.keys() & now.keys() - frozen if _moved(known[pk], now[pk])
-    ]
+    changed = [_with(known[pk], now[pk]) for pk in known.keys() & judged if _moved(known[pk], now[pk])]
     with audit.context(by=by, why="The patient rule is applied"):
         bulk.insert(new)
         bulk.update(changed, SUMMED_UP)

@@ -95,7 +95,7 @@ def on_record(few: list[ReplayPerson]) -> dict[str, int]:
         "Cohort": 1,
         "Allocation": len(randomized),
         "ContactAttempt": scans,
-        "Consent": scans,
+        "Consent": scans + len(randomized),  # a waiver each; consent to the scan
         "Appointment": scans,
         "DxaExam": sum(len(p.exams) for p in few),
         "Diagnosis": sum(p.diagnosed_on is not None for p in few),

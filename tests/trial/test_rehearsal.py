@@ -130,6 +130,10 @@ def test_a_trials_key_draws_nothing_here(world, tmp_path):
         with pytest.raises(CommandError, match="the key of a trial") as refused:
             run(tmp_path, BLOCKS, key)
         assert written.decode() not in str(refused.value)
+    blank_at_the_end = written.decode()[:-2] + "20"
+    key_path("OTHER").write_text(blank_at_the_end)
+    with pytest.raises(CommandError, match="the key of a trial"):
+        run(tmp_path, BLOCKS, bytes.fromhex(blank_at_the_end))
     key_path(world.trial.code).unlink()  # the database alone knows it by its fingerprint
     with pytest.raises(CommandError, match="the key of a trial"):
         run(tmp_path, BLOCKS, written)

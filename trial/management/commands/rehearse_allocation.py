@@ -26,10 +26,11 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         """Draw, and say what each draw went by."""
-        key = _read(options["key_file"]).strip()
+        written = _read(options["key_file"])
+        key = written.strip()
         if not key:
             raise CommandError(f"{options['key_file']} is empty. Write any words into it as the key.")
-        if is_of_a_trial(key):
+        if is_of_a_trial(written) or is_of_a_trial(key):  # a key of bytes may end in what looks like a blank
             raise CommandError(
                 "This is the key of a trial: what it draws is sealed. Nothing was drawn. Make up another key."
             )
