@@ -126,16 +126,16 @@ def other_scores(stage: Stage) -> Iterator[None]:
     """
     others = Participant.objects.filter(trial=stage.world.trial).exclude(allocation__arm="screening")
     with _unguarded(*SCORE_TABLES):
+        with connection.cursor() as cursor:  # comes back with everything else that is undone
+            cursor.execute("ALTER TABLE screening_riskassessment DROP CONSTRAINT no_risk_against_all_films")
         Score.objects.filter(radiograph__participant__in=others).update(
             mean=Decimal("0.500001"), probabilities=[0.500001] * 10, positive=True
         )
-        RiskAssessment.objects.filter(participant__in=others).update(films_counted=7, films_positive=3)
+        RiskAssessment.objects.filter(participant__in=others).update(films_positive=0)
         for person, risk_class in ((stage.low, "high"), (stage.late, "low")):
             RiskAssessment.objects.filter(participant=person).update(risk_class=risk_class)
         for row in Allocation.objects.filter(participant__in=others):
-            Allocation.objects.filter(pk=row.pk).update(
-                evidence=row.evidence | {"films_counted": 7, "films_positive": 3}
-            )
+            Allocation.objects.filter(pk=row.pk).update(evidence=row.evidence | {"films_positive": 0})
         _freeze_again(stage)
         yield
 
