@@ -40,7 +40,10 @@ def history(row: Model, fields: Iterable[str]) -> list[Line]:
     """Return the changes of a row to these fields, newest first; what left all of them alone is left out."""
     if not hasattr(row, "pgh_event_models"):
         return []
-    columns: list[Field] = [row._meta.get_field(name) for name in fields]  # type: ignore[misc]
+    named: list[Field] = [row._meta.get_field(name) for name in fields]  # type: ignore[misc]
+    trail = row.events.model._meta  # type: ignore[attr-defined]
+    kept = {field.attname for field in trail.concrete_fields}  # an account's last sign-in is in no trail
+    columns = [field for field in named if field.attname in kept]
     events = list(row.events.order_by("pgh_id"))  # type: ignore[attr-defined]
     who = _names(events)
     lines = [_line(old, new, columns, who) for old, new in pairwise([None, *events])]
