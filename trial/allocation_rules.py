@@ -19,10 +19,8 @@ class Method(StrEnum):
     UPLOADED_LIST = "uploaded_list"
 
 
-LISTED = (
-    Method.PERMUTED_BLOCKS,
-    Method.RANDOM_ALLOCATION_RULE,
-)  # the next arm is fixed by key and index alone
+# The next arm is fixed by key and index alone.
+LISTED = (Method.PERMUTED_BLOCKS, Method.RANDOM_ALLOCATION_RULE)
 TWO_EQUAL_ARMS = (Method.BIG_STICK, Method.BIASED_COIN)
 
 

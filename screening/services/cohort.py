@@ -240,9 +240,8 @@ def _refuse_changed(cohort: Cohort, *, by: User) -> None:
     """Raise CohortChanged unless everybody still to be drawn is as the freeze saw them."""
     frozen = {line["study_number"]: line["evidence"] for line in cohort.manifest}
     cohort_now = Participant.objects.filter(study_number__in=frozen)
-    list(
-        cohort_now.order_by("pk").select_for_update().values_list("pk")
-    )  # whoever draws now is done before this
+    # Whoever draws from this cohort now is done before we go on.
+    list(cohort_now.order_by("pk").select_for_update().values_list("pk"))
     waiting = cohort_now.filter(allocation=None).prefetch_related(*HISTORY)
     protocol, trial = cohort.trial.protocol, cohort.trial
     verdicts = conduct.assess_all(trial, facts={p.pk: facts_of(p, protocol) for p in waiting}, by=by)

@@ -196,7 +196,7 @@ def _locked_stratum(trial: Trial, label: str, total: int | None) -> Stratum:
 def _take(stratum, key, protocol, group, version, at, cohort) -> list[Allocation]:  # type: ignore[no-untyped-def]
     rule = protocol.allocation.rule(stratum.total)
     label = stream_label(stratum.trial.code, stratum.list_version, stratum.label)
-    uploaded = uploaded_arms(stratum, key)
+    uploaded = uploaded_arms(stratum, key) if rule.method == Method.UPLOADED_LIST else None
     made = []
     for index, (candidate, values) in enumerate(group, stratum.drawn + 1):
         drawn = draw(rule, key=key, label=label, index=index, uploaded=uploaded)

@@ -175,9 +175,8 @@ def record_death(participant: Participant, *, died_on: PartialDate, by: User | N
         raise Refused(f"The date of death, {died_on}, lies before the birth date. Correct one of the two.")
     with audit.context(by=by, why="A death is recorded"):
         participant = _locked(participant)
-        if (
-            participant.state != State.DIED
-        ):  # of whoever is known to have died, the date may still be made exact
+        # Of whoever is known to have died, the date may still be made exact.
+        if participant.state != State.DIED:
             participant = change_state(participant, event=Event.DIE, by=by, why="A death is recorded")
         participant.died_on = str(died_on)
         participant.save(update_fields=["died_on"])
