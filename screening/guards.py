@@ -8,6 +8,7 @@ from screening.referrals import (
     ReferralState,
 )
 from trial.triggers import (
+    constrain,
     event_tables,
     guard_clock,
     guard_columns,
@@ -47,13 +48,16 @@ STAYS = {
 KEPT_TABLES = (*APPEND_ONLY, "screening_receipt", *event_tables(APPEND_ONLY, CHANGING))
 
 # The arm travels with the allocation: a row that says 'screening' for a control participant has no parent.
-ARM_KEYS = """
-ALTER TABLE screening_referral ADD CONSTRAINT referral_allocation_arm_fk
-    FOREIGN KEY (allocation_id, arm) REFERENCES trial_allocation (id, arm);
-ALTER TABLE screening_contactattempt ADD CONSTRAINT attempt_allocation_arm_fk
-    FOREIGN KEY (allocation_id, arm) REFERENCES trial_allocation (id, arm);
-ALTER TABLE screening_contactattempt ADD CONSTRAINT attempt_referral_fk
-    FOREIGN KEY (referral_id, allocation_id, arm) REFERENCES screening_referral (id, allocation_id, arm);
+_OF_ALLOCATION = "FOREIGN KEY (allocation_id, arm) REFERENCES trial_allocation (id, arm)"
+_OF_REFERRAL = (
+    "FOREIGN KEY (referral_id, allocation_id, arm) REFERENCES screening_referral (id, allocation_id, arm)"
+)
+ARM_KEYS = (
+    constrain("screening_referral", "referral_allocation_arm_fk", _OF_ALLOCATION)
+    + constrain("screening_contactattempt", "attempt_allocation_arm_fk", _OF_ALLOCATION)
+    + constrain("screening_contactattempt", "attempt_referral_fk", _OF_REFERRAL)
+)
+RECEIPTS = """
 CREATE TRIGGER written_once BEFORE UPDATE OR DELETE ON screening_receipt
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 """
@@ -239,6 +243,6 @@ TRIALS = (
 INSTALL = "\n".join(
     (
         *(guard_tables(APPEND_ONLY, CHANGING), guard_columns(STAYS), ARM_KEYS, MOVES, DATES, CLOCK, TRIALS),
-        *(CALLS, RISK, KEPT_RISKS, SCANS),
+        *(RECEIPTS, CALLS, RISK, KEPT_RISKS, SCANS),
     )
 )

@@ -10,6 +10,7 @@ from trial.states import (
 )
 from trial.triggers import (
     FUNCTIONS,
+    constrain,
     demand_context,
     event_tables,
     guard_clock,
@@ -203,8 +204,11 @@ $$;
 MOVES = (
     guard_moves("trial_trial", "trial", TrialState.DRAFT, TRIAL_TRANSITIONS)
     + guard_moves("trial_protocolversion", "protocol version", ProtocolState.DRAFT, PROTOCOL_TRANSITIONS)
-    + "ALTER TABLE trial_statechange ADD CONSTRAINT a_state_change_is_a_transition "
-    f"CHECK ((from_state, event, to_state) IN ({rows_of((a, by, b) for (a, by), b in TRANSITIONS.items())}));\n"
+    + constrain(
+        "trial_statechange",
+        "a_state_change_is_a_transition",
+        f"CHECK ((from_state, event, to_state) IN ({rows_of((a, by, b) for (a, by), b in TRANSITIONS.items())}))",
+    )
 )
 
 HAPPENINGS = (

@@ -144,10 +144,14 @@ def guard_dates(table: str, *columns: str, optional: bool = False) -> str:
     """Return the SQL that lets these columns hold days, months or years of the calendar only."""
     unless = "{0} = '' OR " if optional else ""
     return "".join(
-        f"ALTER TABLE {table} ADD CONSTRAINT {column}_form "
-        f"CHECK ({unless.format(column)}is_partial_date({column}));\n"
+        constrain(table, f"{column}_form", f"CHECK ({unless.format(column)}is_partial_date({column}))")
         for column in columns
     )
+
+
+def constrain(table: str, name: str, rule: str) -> str:
+    """Return the SQL of a constraint of a table, which takes the place of one of its name."""
+    return f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}, ADD CONSTRAINT {name} {rule};\n"
 
 
 def trial_function(by: str, trial: str) -> str:

@@ -1,10 +1,7 @@
-"""What the database itself refuses: see analysis/guards.py."""
+"""Nothing: guards are put in place after every migrate (config/postgres/guards.py). Databases remember this step."""
 
 from django.db import migrations
-
-from analysis import guards
 
 
 class Migration(migrations.Migration):
     dependencies = [("analysis", "0001_initial"), ("trial", "0002_guards")]
-    operations = [migrations.RunSQL(guards.INSTALL, migrations.RunSQL.noop)]

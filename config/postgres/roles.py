@@ -86,11 +86,15 @@ def grant_app_role(connection: Connection, kept: tuple[str, ...]) -> None:
             cursor.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON {quoted} FROM {APP_ROLE}")
 
 
-def kept_tables() -> tuple[str, ...]:
-    """Return the KEPT_TABLES of every installed app's `guards` module."""
-    guards = [
+def guard_modules() -> list[Any]:
+    """Return the `guards` module of every installed app that has one, in the order of INSTALLED_APPS."""
+    return [
         import_module(f"{app.name}.guards")
         for app in apps.get_app_configs()
         if module_has_submodule(app.module, "guards")
     ]
-    return tuple(table for module in guards for table in getattr(module, "KEPT_TABLES", ()))
+
+
+def kept_tables() -> tuple[str, ...]:
+    """Return the KEPT_TABLES of every installed app's `guards` module."""
+    return tuple(table for module in guard_modules() for table in getattr(module, "KEPT_TABLES", ()))

@@ -1,10 +1,7 @@
-"""What the database itself refuses: see trial/guards.py."""
+"""Nothing: guards are put in place after every migrate (config/postgres/guards.py). Databases remember this step."""
 
 from django.db import migrations
-
-from trial import guards
 
 
 class Migration(migrations.Migration):
     dependencies = [("trial", "0001_initial")]
-    operations = [migrations.RunSQL(guards.INSTALL, migrations.RunSQL.noop)]
