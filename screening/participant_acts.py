@@ -6,7 +6,7 @@ from typing import Any
 from screening.services import cohort, referral
 from screening.vocabulary import FilmState
 from trial.acts import Act
-from trial.admin_forms import DeathForm, WithdrawalForm
+from trial.admin_forms import DeathForm, ObjectionForm, WithdrawalForm
 from trial.allocation_rules import Method
 from trial.models import Allocation, Cohort, Participant, Trial, User
 from trial.participant_acts import alive_and_in
@@ -62,7 +62,7 @@ def _randomize(row: Participant, _: dict[str, Any], by: User) -> str:
 
 
 def _withdraw(row: Participant, data: dict[str, Any], by: User) -> str:
-    referral.withdraw(row, reason=data["reason"], by=by)
+    referral.withdraw(row, **data, by=by)
     return f"{row} is withdrawn: nobody calls them, and nothing more is booked or scored."
 
 
@@ -71,8 +71,8 @@ def _death(row: Participant, data: dict[str, Any], by: User) -> str:
     return f"The death of {row} is recorded: nobody calls them."
 
 
-def _object(row: Participant, _: dict[str, Any], by: User) -> str:
-    referral.object_to_calls(row, by=by)
+def _object(row: Participant, data: dict[str, Any], by: User) -> str:
+    referral.object_to_calls(row, **data, by=by)
     return f"The objection of {row} is recorded: nobody calls them."
 
 
@@ -128,6 +128,7 @@ SCREENING_ACTS = (
         Permission.RECORD_CONSENT,
         "Nobody calls from now on, and a booked appointment is canceled. The participant stays in the trial.",
         _object,
+        ObjectionForm,
         possible=alive_and_in,
     ),
     Act(

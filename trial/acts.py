@@ -92,7 +92,8 @@ class ActsAdmin(admin.ModelAdmin):
             raise Http404
         rows = self._chosen(request, act, chosen)
         confirmed = request.method == "POST" and "confirmed" in request.POST
-        form = act.form(request.POST if confirmed else None, rows=rows, by=request.user)
+        given = (request.POST, request.FILES) if confirmed else ()
+        form = act.form(*given, rows=rows, by=request.user)
         if len(rows) > 1 and not act.together:
             messages.warning(request, f"“{act.label}” is done to one at a time: choose one.")
             return HttpResponseRedirect(self._after(act, None))

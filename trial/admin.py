@@ -31,7 +31,7 @@ from trial.models import (
     Trial,
 )
 from trial.participant_acts import DEVIATION, PARTICIPANT_ACTS
-from trial.protocol_table import protocol_lines
+from trial.protocol_table import ProtocolLine, compared, protocol_lines
 from trial.role_admin import RoleInline, RoleModelAdmin, StepFilter, holds, of_seen
 from trial.roles import Permission
 from trial.services import people
@@ -118,8 +118,13 @@ class ProtocolVersionAdmin(RoleModelAdmin):
 
     @admin.display
     def protocol(self, version: Any) -> str:
-        lines = protocol_lines(version.protocol.to_dict(), sealed=not version.opens_seal)
+        lines = self._lines(version, sealed=not version.opens_seal)
+        if earlier := version.trial.versions.filter(number=version.number - 1).first():
+            lines = compared(lines, self._lines(earlier, sealed=not version.opens_seal))
         return render_to_string("admin/protocol.html", {"lines": lines})
+
+    def _lines(self, version: ProtocolVersion, *, sealed: bool) -> list[ProtocolLine]:
+        return protocol_lines(version.protocol.to_dict(), sealed=sealed)
 
 
 @admin.register(Site)

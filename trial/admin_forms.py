@@ -1,5 +1,7 @@
 """What the admin's acts ask."""
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -9,10 +11,22 @@ from django.utils import timezone
 
 from trial.acts import ActForm
 from trial.blinding import DEVIATION_CATEGORIES
-from trial.forms import SEX_ALIASES, PartialDateField, RegistrationForm, WordField
-from trial.models import Severity, Sex, Site, Trial, User
+from trial.forms import (
+    SEX_ALIASES,
+    LocalForm,
+    MomentField,
+    ParsedField,
+    PartialDateField,
+    PhoneField,
+    RegistrationForm,
+    WordField,
+    printable,
+)
+from trial.models import Participant, Severity, Sex, Site, Trial, User
 from trial.roles import Permission, Role
 from trial.services.accounts import trials_kept
+
+LONGEST_LIST = 2**20  # bytes: a hundred thousand allocations
 
 
 def text(label: str, **kwargs: Any) -> forms.CharField:
@@ -20,7 +34,21 @@ def text(label: str, **kwargs: Any) -> forms.CharField:
     return forms.CharField(label=label, widget=forms.Textarea(attrs={"rows": 3}), **kwargs)
 
 
-class WithdrawalForm(ActForm):
+class DatedAct(ActForm, LocalForm):
+    """An act that is sometimes written down later than it happened, by the clock of the site."""
+
+    def __init__(self, *args: Any, rows: Sequence[Participant | Trial], **kwargs: Any) -> None:
+        first = rows[0]
+        site = first.site if isinstance(first, Participant) else first.sites.order_by("number").first()
+        super().__init__(*args, rows=rows, site=site or Site(time_zone="UTC"), **kwargs)
+
+    def further_fields(self) -> dict[str, forms.Field]:
+        """Ask when it happened, last."""
+        said = "Day and time at the site, if it was not just now."
+        return {"occurred_at": MomentField(label="It happened earlier", required=False, help_text=said)}
+
+
+class WithdrawalForm(DatedAct):
     """Why somebody withdraws."""
 
     reason = text("Reason", max_length=400, help_text="In the participant's own words if you can.")
@@ -32,7 +60,7 @@ class DeathForm(ActForm):
     died_on = PartialDateField(label="Date of death")
 
 
-class DeviationForm(ActForm):
+class DeviationForm(DatedAct):
     """What departed from the protocol."""
 
     category = forms.ChoiceField(choices=[(c, c) for c in DEVIATION_CATEGORIES])
@@ -53,7 +81,7 @@ class DeviationForm(ActForm):
         return said
 
 
-class ConsentForm(ActForm):
+class ConsentForm(DatedAct):
     """What somebody consented to."""
 
     form_version = forms.CharField(label="Version of the consent form", max_length=40)
@@ -62,11 +90,17 @@ class ConsentForm(ActForm):
     )
 
 
+class ObjectionForm(DatedAct):
+    """When somebody objected."""
+
+
 class CorrectionForm(ActForm):
-    """Sex or birth date as they should be; what stays empty stays as it is."""
+    """Sex, birth date, name or telephone as they should be; what stays empty stays as it is."""
 
     sex = WordField(Sex, aliases=SEX_ALIASES, required=False, empty="leave as it is")
     birth_date = PartialDateField(required=False)
+    name = forms.CharField(max_length=120, required=False, validators=[printable])
+    phone = PhoneField(label="Telephone", max_length=40, required=False)
     reason = text(
         "Why it is changed",
         max_length=200,
@@ -74,10 +108,10 @@ class CorrectionForm(ActForm):
     )
 
     def clean(self) -> dict[str, Any]:
-        """Ask for one of the two."""
+        """Ask for one of them."""
         cleaned = super().clean() or self.cleaned_data
-        if not self.errors and not (cleaned["sex"] or cleaned["birth_date"]):
-            raise ValidationError("Nothing is changed yet: choose the sex or write the birth date.")
+        if not self.errors and not any(cleaned[what] for what in ("sex", "birth_date", "name", "phone")):
+            raise ValidationError("Nothing is changed yet: fill in what is to be corrected.")
         return cleaned
 
 
@@ -94,6 +128,61 @@ class RegisterForm(RegistrationForm):
         """Read the person."""
         cleaned = super().clean()
         return cleaned if self.errors else cleaned | {"person": self.person()}
+
+
+class ChangesField(ParsedField):
+    """Values of a protocol to be changed, one a line, as its table names them."""
+
+    def read(self, text: str) -> dict[str, Any]:
+        """Return path -> value; a value is JSON, or a word or date as it stands."""
+        lines = [line for line in text.splitlines() if line.strip()]
+        if unclear := [line for line in lines if "=" not in line]:
+            raise ValueError(f"“{unclear[0].strip()}” says no value. Write: name = value.")
+        return dict(_change(line) for line in lines)
+
+
+def _change(line: str) -> tuple[str, Any]:
+    name, _, value = (part.strip() for part in line.partition("="))
+    try:
+        read = json.loads(value)
+    except ValueError:
+        read = value
+    return name.lower().replace(": ", ".").replace(" ", "_"), read
+
+
+class AmendmentForm(ActForm):
+    """What a new version of a protocol changes, and why."""
+
+    changes = ChangesField(
+        label="What changes",
+        widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false"}),
+        help_text="One change a line, named as in the table of the version: referral window days = 200. "
+        'Lists in brackets, words in quotes: subgroups = ["sex", "age_group"].',
+    )
+    why = text("Why", max_length=400, help_text="It stands beside each changed value, for whoever approves.")
+
+
+class ListForm(ActForm):
+    """An allocation list made elsewhere."""
+
+    label = forms.CharField(
+        label="Stratum",
+        initial="all",
+        max_length=200,
+        help_text="“all” in a trial without strata, otherwise such as site=1|sex=female.",
+    )
+    arms = forms.FileField(label="List", help_text="A text file: one arm a line, in the order of allocation.")
+
+    def clean_arms(self) -> list[str]:
+        """Read the lines."""
+        file = self.cleaned_data["arms"]
+        if file.size > LONGEST_LIST:
+            raise ValidationError("This file is too large for an allocation list. Choose the right one.")
+        try:
+            lines = file.read().decode("utf-8-sig").splitlines()
+        except UnicodeDecodeError:
+            raise ValidationError("This is not a text file in UTF-8. Save it as plain text.") from None
+        return [line.strip() for line in lines if line.strip()]
 
 
 class FindForm(forms.Form):

@@ -97,6 +97,17 @@ class PartialDateField(ParsedField):
         return parse(text)
 
 
+class PhoneField(ParsedField):
+    """A telephone number as people write it; what can't be dialed is refused."""
+
+    def read(self, text: str) -> str:
+        """Return it with full-width digits as plain ones."""
+        phone = plain(text)
+        if re.fullmatch(r"\+?[\d\s()./#-]+", phone) and 7 <= len(re.sub(r"\D", "", phone)) <= 15:
+            return phone
+        raise ValueError(f"“{phone}” is not a telephone number: write 7 to 15 digits, such as 0912-345-678.")
+
+
 class WordField(forms.ChoiceField):
     """One word of a vocabulary, as its enum member; capitals, blanks and hyphens don't matter."""
 
@@ -172,7 +183,7 @@ class RegistrationForm(DatedForm):
     sex = WordField(Sex, aliases=SEX_ALIASES, required=False)
     birth_date = PartialDateField(required=False)
     name = forms.CharField(max_length=120, required=False, validators=[printable])
-    phone = forms.CharField(label="Telephone", max_length=40, required=False)
+    phone = PhoneField(label="Telephone", max_length=40, required=False)
 
     def clean_issuer(self) -> str:
         """Write full-width letters as plain ones: the hash of an identity tells them apart."""
@@ -181,16 +192,6 @@ class RegistrationForm(DatedForm):
     def clean_number(self) -> str:
         """Write full-width digits as plain ones, for the same reason."""
         return plain(self.cleaned_data["number"])
-
-    def clean_phone(self) -> str:
-        """Refuse what can't be dialed."""
-        phone = plain(self.cleaned_data["phone"])
-        digits = re.sub(r"\D", "", phone)
-        if phone and not (re.fullmatch(r"\+?[\d\s()./#-]+", phone) and 7 <= len(digits) <= 15):
-            raise ValidationError(
-                f"“{phone}” is not a telephone number: write 7 to 15 digits, such as 0912-345-678."
-            )
-        return phone
 
     def person(self) -> NewPerson:
         """Return the valid form's person, ready to be registered."""
@@ -201,7 +202,7 @@ class RegistrationForm(DatedForm):
             sex=found["sex"].value if found["sex"] else None,
             birth_date=found["birth_date"],
             name=found["name"],
-            phone=found["phone"],
+            phone=found["phone"] or "",
         )
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from trial import audit
 from trial.acts import Act
 from trial.admin_forms import ConsentForm, CorrectionForm, DeviationForm, RegisterForm
 from trial.models import Participant, Trial, User
@@ -23,12 +24,15 @@ def _register(_: None, data: dict[str, Any], by: User) -> str:
 
 def _correct(participant: Participant, data: dict[str, Any], by: User) -> str:
     sex = data["sex"].value if data["sex"] else None
-    people.correct_person(participant, by=by, why=data["reason"], sex=sex, birth_date=data["birth_date"])
+    why, name, phone = data["reason"], data["name"], data["phone"] or ""
+    with audit.context(by=by, why=why):
+        people.update_identity(participant, by=by, why=why, name=name, phone=phone)
+        people.correct_person(participant, by=by, why=why, sex=sex, birth_date=data["birth_date"])
     return f"{participant} is corrected. Assess eligibility again: age and sex may count."
 
 
 def _consent(participant: Participant, data: dict[str, Any], by: User) -> str:
-    conduct.record_consent(participant, form_version=data["form_version"], scope=data["scope"], by=by)
+    conduct.record_consent(participant, **data, by=by)
     return f"The consent of {participant} is recorded."
 
 

@@ -111,12 +111,19 @@ class Protocol:
         )
 
     def amended(self, changes: Mapping[str, Any], *, note: str) -> "Protocol":
-        """Return the protocol checked, with the values at dotted paths changed and told as ours."""
+        """Return the protocol checked, with the values at dotted paths changed and told as ours.
+
+        Raises ProtocolError, also for a path that leads nowhere.
+        """
         values = self.to_dict()
         for path, value in changes.items():
             *parts, name = path.split(".")
-            inside = reduce(getitem, parts, values)
-            inside[name] = value
+            try:
+                inside = reduce(getitem, parts, values)
+                inside[name] = value
+            except (KeyError, TypeError):
+                problem = Problem(path, value, "about a field that exists", "Correct the name.")
+                raise ProtocolError([problem]) from None
             values["provenance"][path] = {"source": Origin.OURS.value, "note": note}
         return Protocol.from_dict(values)
 

@@ -1,6 +1,6 @@
 """A protocol's definition as lines that people read: what, its value, who gave it, and what is to be said."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 
@@ -11,6 +11,7 @@ class ProtocolLine(NamedTuple):
     value: str
     source: str
     note: str
+    before: str | None = None  # the value in the version that this one amends, where it was another
 
     @property
     def words(self) -> str:
@@ -19,7 +20,7 @@ class ProtocolLine(NamedTuple):
 
 
 # Who knows the sizes can foretell the end of a block (SPIRIT 2025, item 22: kept from those who enroll).
-SEALED = ("allocation.block_sizes",)
+SEALED = frozenset({"allocation.block_sizes"})
 
 
 def protocol_lines(definition: Mapping[str, Any], *, sealed: bool) -> list[ProtocolLine]:
@@ -31,6 +32,15 @@ def protocol_lines(definition: Mapping[str, Any], *, sealed: bool) -> list[Proto
     values = {name: value for name, value in definition.items() if name != "provenance"}
     lines = [_line(path, value, told) for path, value in _leaves(values, "")]
     return [_kept_back(line) if sealed and line.path in SEALED else line for line in lines]
+
+
+def compared(lines: Sequence[ProtocolLine], earlier: Sequence[ProtocolLine]) -> list[ProtocolLine]:
+    """Return the lines, each with the value it had in an earlier version where that was another."""
+    had = {line.path: line.value for line in earlier}
+    return [
+        line._replace(before=had.get(line.path, "not set")) if had.get(line.path) != line.value else line
+        for line in lines
+    ]
 
 
 def _kept_back(line: ProtocolLine) -> ProtocolLine:

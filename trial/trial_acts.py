@@ -4,9 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from trial.acts import Act
+from trial.admin_forms import AmendmentForm, ListForm
+from trial.allocation_rules import Method
 from trial.models import ProtocolVersion, Trial, User
 from trial.roles import Permission
-from trial.services import trials
+from trial.services import allocation, trials
+from trial.services.trials import Refused
+from trial.services.verification import Differs, verify
 from trial.states import (
     PROTOCOL_TRANSITIONS,
     TRIAL_TRANSITIONS,
@@ -35,7 +39,28 @@ def _may(event: TrialEvent) -> Callable[[Trial], bool]:
     return lambda trial: (TrialState(trial.state), event) in TRIAL_TRANSITIONS
 
 
-TRIAL_ACTS = tuple(
+def _verify(trial: Trial, _: dict[str, Any], __: User) -> str:
+    try:
+        count = verify(trial)
+    except Differs as found:
+        raise Refused(
+            f"{found} Nothing was changed; tell the sponsor before anybody else is randomized."
+        ) from None
+    return f"All {count} allocations of trial {trial} are what its key and history draw."
+
+
+def _upload(trial: Trial, data: dict[str, Any], by: User) -> str:
+    made = allocation.upload_list(trial, **data, by=by)
+    return f"A list of {made.length} is sealed for {made.stratum.label}. Its SHA-256 is {made.sha256}."
+
+
+def _brings_its_list(trial: Trial) -> bool:
+    return trial.versions.filter(
+        state=ProtocolState.ACTIVE, definition__allocation__method=Method.UPLOADED_LIST
+    ).exists()
+
+
+MOVES = tuple(
     Act(
         name=event.value,
         label=f"{event.value.capitalize()} the trial",
@@ -45,6 +70,28 @@ TRIAL_ACTS = tuple(
         possible=_may(event),
     )
     for event, says in SAYS.items()
+)
+
+TRIAL_ACTS = (
+    *MOVES,
+    Act(
+        name="verify",
+        label="Verify allocations",
+        permission=Permission.VERIFY_ALLOCATIONS,
+        says="Every allocation is drawn again from the sealed key and compared with the record and with the log "
+        "outside the database. Nothing is changed, and no arm is named.",
+        run=_verify,
+    ),
+    Act(
+        name="upload-list",
+        label="Upload allocation list",
+        permission=Permission.UPLOAD_ALLOCATION_LIST,
+        says="The list is sealed with the trial's key and never shown again, to nobody. Allocations are taken "
+        "from it in order. Keep the file where it can't be read by those who enroll.",
+        run=_upload,
+        form=ListForm,
+        possible=_brings_its_list,
+    ),
 )
 
 
@@ -62,7 +109,21 @@ def _can(event: ProtocolEvent) -> Callable[[ProtocolVersion], bool]:
     return lambda version: (ProtocolState(version.state), event) in PROTOCOL_TRANSITIONS
 
 
+def _amend(version: ProtocolVersion, data: dict[str, Any], by: User) -> str:
+    made = trials.amend_protocol(version, **data, by=by)
+    return f"{made} is drafted. A second person approves it on its own page."
+
+
 VERSION_ACTS = (
+    Act(
+        name="amend",
+        label="Draft an amendment",
+        permission=Permission.EDIT_PROTOCOL,
+        says="A new version is drafted from this one. Nothing changes for anybody until it is approved and put in "
+        "force, and those allocated keep their allocation then too.",
+        run=_amend,
+        form=AmendmentForm,
+    ),
     Act(
         name="approve",
         label="Approve",

@@ -1,6 +1,7 @@
 """The admin by role: who comes in, what each finds, what can't be asked, and what acts leave behind."""
 
 import logging
+from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -36,7 +37,7 @@ from trial.models import (
 )
 from trial.protocol import template
 from trial.roles import Role
-from trial.services import conduct, trials
+from trial.services import conduct, people, trials
 
 INDEX = "/admin/"
 BLINDED = ("data_manager", "investigator", "monitor")
@@ -267,6 +268,33 @@ def test_a_correction_needs_a_reason_and_the_history_tells_old_and_new(world):
     assert "typing error" in history and world.coordinator.first_name in history
 
 
+def test_what_happened_earlier_bears_its_own_time_at_the_site(world):
+    person = make_participant(world)
+    yesterday = clock.today(world.site) - timedelta(days=1)
+    earlier = {"occurred_at_0": str(yesterday), "occurred_at_1": "09:30"}
+    do(world.coordinator, "consent", person, form_version="2", scope="dxa", **earlier)
+    given = Consent.objects.get(participant=person)
+    assert f"{world.site.local(given.occurred_at):%Y-%m-%d %H:%M}" == f"{yesterday} 09:30"
+    assert given.recorded_at > given.occurred_at
+
+    said = {"category": "other", "severity": "minor", "description": "A form was lost."}
+    future = {"occurred_at_0": str(yesterday + timedelta(days=9)), "occurred_at_1": "09:30"}
+    refused = do(world.data_manager, "deviation", world.trial, **said, **future)
+    assert "lies in the future" in words(refused) and not ProtocolDeviation.objects.exists()
+    do(world.data_manager, "deviation", world.trial, **said, **earlier)
+    assert ProtocolDeviation.objects.get().occurred_at == given.occurred_at
+
+
+def test_a_wrong_telephone_number_is_corrected(world):
+    person = make_participant(world)
+    wrong = do(world.coordinator, "correct", person, phone="call me", reason="new number")
+    assert wrong.status_code == 422 and "is not a telephone number" in words(wrong)
+    do(world.coordinator, "correct", person, phone="０９１２-345-678", reason="new number")
+    assert people.reveal(person, by=world.coordinator).phone == "0912-345-678"
+    person.refresh_from_db()
+    assert (person.sex, person.birth_date) == ("female", "1950-06-15")
+
+
 def test_a_person_is_registered_by_the_coordinator(world):
     typed = {
         "site": world.site.pk,
@@ -306,7 +334,7 @@ def test_a_protocol_version_is_approved_by_a_second_person_and_shows_who_gave_ea
     trials.give_role(author, role=Role.COORDINATOR, trial=world.trial, by=None)
     version = trials.draft_protocol(world.trial, protocol=new, by=author)
     shown = words(browser(world.investigator).get(page_of(version)))
-    assert "minimum age 45 ours As the ethics board asked." in shown
+    assert "minimum age 45 (before: 40) ours As the ethics board asked." in shown
     assert "referral window days 180 paper" in shown
     told = do(author, "approve", version)
     assert "A second person must approve it" in words(told)

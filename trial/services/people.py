@@ -159,6 +159,9 @@ def update_identity(
     participant: Participant, *, by: User | None, why: str, name: str = "", phone: str = ""
 ) -> None:
     """Write a name or telephone number that was missing or wrong; an empty one changes nothing."""
+    if not (name or phone):
+        return
+    require_open(participant.trial)
     held = PersonKey.objects.filter(person=participant.person_id).first()
     if held is None:
         raise Refused(f"The identity of {participant} was erased; nothing is written of it any more.")
@@ -168,9 +171,8 @@ def update_identity(
         for field, value in (("name", name), ("phone", phone))
         if value
     }
-    if sealed:
-        with audit.context(by=by, why=why):
-            Person.objects.filter(pk=participant.person_id).update(**sealed)
+    with audit.context(by=by, why=why):
+        Person.objects.filter(pk=participant.person_id).update(**sealed)
 
 
 def reveal(participant: Participant, *, by: User) -> Identity:

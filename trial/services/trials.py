@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.utils import timezone
 
 from trial import audit
 from trial.keys import ensure_key
 from trial.models import Membership, ProtocolVersion, Site, Trial, TrialKind, User
-from trial.protocol import Protocol
+from trial.protocol import Protocol, ProtocolError
+from trial.protocol_table import SEALED
 from trial.roles import Permission, Role, conflicts
 from trial.states import (
     ProtocolEvent,
@@ -75,10 +77,12 @@ def add_site(trial: Trial, *, number: int, name: str, time_zone: str, by: User |
         return site
 
 
-def draft_protocol(trial: Trial, *, protocol: Protocol, by: User) -> ProtocolVersion:
+def draft_protocol(
+    trial: Trial, *, protocol: Protocol, by: User, why: str = "A protocol version is drafted"
+) -> ProtocolVersion:
     """Write a new draft version of the trial's protocol."""
     require(by, Permission.EDIT_PROTOCOL, trial)
-    with audit.context(by=by, why="A protocol version is drafted"):
+    with audit.context(by=by, why=why):
         last = trial.versions.order_by("-number").first()
         return ProtocolVersion.objects.create(
             trial=trial,
@@ -87,6 +91,24 @@ def draft_protocol(trial: Trial, *, protocol: Protocol, by: User) -> ProtocolVer
             sha256=protocol.sha256(),
             drafted_by=by,
         )
+
+
+def amend_protocol(
+    version: ProtocolVersion, *, changes: Mapping[str, Any], why: str, by: User
+) -> ProtocolVersion:
+    """Draft a new version that differs from this one at dotted paths, and says of each why."""
+    if SEALED & set(changes) and not may_open_seal(by, version.trial):
+        raise Refused("The randomization statistician sets the block sizes, and nobody else sees them.")
+    try:
+        protocol = version.protocol.amended(changes, note=why)
+    except ProtocolError as no:
+        raise Refused(" ".join(map(str, no.problems))) from None
+    return draft_protocol(version.trial, protocol=protocol, by=by, why=why)
+
+
+def may_open_seal(user: User, trial: Trial) -> bool:
+    """Tell whether the user may know what would foretell an allocation: block sizes, uploaded lists."""
+    return Membership.objects.granting(user, Permission.UPLOAD_ALLOCATION_LIST).filter(trial=trial).exists()
 
 
 def approve_protocol(version: ProtocolVersion, *, by: User) -> ProtocolVersion:
