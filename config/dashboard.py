@@ -80,6 +80,13 @@ TASKS = (
     Step("films wait for a score", Radiograph, P.SEE_INTAKE, FILM_STEPS, "waiting"),
     Step("films could not be scored", Radiograph, P.SEE_INTAKE, FILM_STEPS, "failed"),
     Step("files were rejected", Receipt, P.SEE_INTAKE, FILE_STEPS, "rejected"),
+    Step(
+        "deaths were told on the telephone: record the dates",
+        Referral,
+        P.SEE_WORKLIST,
+        OFFER_STEPS,
+        "told_died",
+    ),
     Step("offers end within 14 days without a scan", Referral, P.SEE_WORKLIST, OFFER_STEPS, "ending"),
     Step("protocol deviations are on record", ProtocolDeviation, P.SEE_PARTICIPANTS),
 )

@@ -208,7 +208,7 @@ def _stopped(offer: Offer) -> Refusal | None:
         return Refusal(RefusalCode.DO_NOT_CALL, "This participant asked not to be called. Don't call.")
     if offer.state not in TO_BE_CALLED:
         state = offer.state.replace("_", " ")
-        said = f"This referral is {state}; nobody is to be called. Ask the coordinator to reopen it."
+        said = f"This referral is {state}; nobody is to be called. If they ring back, record that instead."
         return Refusal(RefusalCode.REFERRAL_ENDED, said)
     return None
 
@@ -228,7 +228,7 @@ def _outside_rules(offer: Offer, contact: Contact, local: datetime) -> Refusal |
     if offer.attempts >= contact.max_attempts:
         said = (
             f"{offer.attempts} attempts made (limit {contact.max_attempts}). "
-            "Close as not reached, or ask the coordinator."
+            "Close it as not reached; if they ring back, record that."
         )
         return Refusal(RefusalCode.ATTEMPTS_USED_UP, said)
     if not contact.hours_from <= local.time() < contact.hours_to:

@@ -6,10 +6,11 @@ from django.db.models import Exists, OuterRef, Q
 
 from screening.models import Appointment, ContactAttempt
 from screening.reasons import Reason
-from screening.referrals import AppointmentState, ReferralState
+from screening.referrals import AppointmentState, ContactOutcome, ReferralState
 from screening.vocabulary import INTAKE_SENTENCES, FilmState, ReceiptOutcome
 from trial import clock
 from trial.models import Site
+from trial.states import State
 from trial.steps import Steps
 
 SOON = timedelta(days=14)
@@ -22,6 +23,11 @@ def _called() -> Q:
 
 def _came() -> Q:
     return Q(Exists(Appointment.objects.filter(referral=OuterRef("pk"), state=AppointmentState.ATTENDED)))
+
+
+def _told_to_have_died() -> Q:
+    told = ContactAttempt.objects.filter(referral=OuterRef("pk"), outcome=ContactOutcome.DIED)
+    return Q(Exists(told)) & ~Q(allocation__participant__state=State.DIED)
 
 
 def _ending() -> Q:
@@ -44,6 +50,7 @@ OFFER_STEPS: Steps = {
     "called": ("called", _called),
     "came": ("came for the scan", _came),
     "result": ("result recorded", Q(state=ReferralState.SCANNED)),
+    "told_died": ("died, as a call told; not recorded yet", _told_to_have_died),
     "ending": ("ends within 14 days, no scan yet", _ending),
 }
 EXAM_STEPS: Steps = {"randomized": ("of people randomized", Q(participant__allocation__isnull=False))}

@@ -12,6 +12,7 @@ from tests.browsing import browser, words
 from tests.factories import add_film, in_arm, make_participant, make_world, referral_of
 from trial import audit
 from trial.models import Participant
+from trial.partial_dates import parse
 from trial.roles import Role
 from trial.services import conduct
 
@@ -73,6 +74,17 @@ def test_the_coordinator_sees_how_the_trial_stands(busy):
     shown = words(browser(busy.coordinator).get(INDEX))
     assert "DEMO" in shown and "protocol version 1" in shown and "a demonstration" in shown
     assert "a frontal one is needed" in shown and "Last film" in shown
+
+
+def test_a_death_told_on_the_telephone_is_a_task_until_it_is_recorded(world):
+    person = in_arm(under_way(world), "screening")
+    told = {"outcome": ContactOutcome.DIED, "by": world.caller, "occurred_at": noon(21)}
+    referral.record_attempt(referral_of(person), **told)
+    task = numbers(world.coordinator)["deaths were told on the telephone: record the dates"]
+    assert task.number == 1
+    assert str(person) in words(browser(world.coordinator).get(task.url))
+    referral.record_death(person, died_on=parse("2023-01"), by=world.coordinator)
+    assert numbers(world.coordinator)[task.label].number == 0
 
 
 def test_each_role_sees_its_share_of_the_numbers(busy):

@@ -151,7 +151,7 @@ def test_the_last_day_is_that_of_the_site():
             "This referral is declined; nobody is to be called.",
         ),
         ({"state": ReferralState.NOT_REACHED}, "referral_ended", "This referral is not reached"),
-        ({"attempts": 5}, "attempts_used_up", "5 attempts made (limit 5). Close as not reached"),
+        ({"attempts": 5}, "attempts_used_up", "5 attempts made (limit 5). Close it as not reached"),
         (
             {"randomized_on": date(2023, 2, 1)},
             "before_window",
