@@ -217,6 +217,17 @@ def typed(exam: DxaExam) -> dict[str, Any]:
     return values | {name: getattr(exam, name) for name in named}
 
 
+class StrikeForm(PageForm):
+    """Why an outcome is wrong altogether."""
+
+    why = forms.CharField(
+        label="What is wrong",
+        max_length=200,
+        help_text="Another person's, never so, entered twice, other. It stays on record and counts for nothing; "
+        "the right one is added afterwards.",
+    )
+
+
 class DiagnosisForm(DatedForm):
     """A diagnosis, by whoever made it."""
 

@@ -309,13 +309,27 @@ class Appointment(Happening):
         ]
 
 
+class Standing(models.Manager.from_queryset(ScopedQuerySet)):  # type: ignore[misc]
+    """Outcomes that count: those entered in error stay on record and are not among them."""
+
+    def get_queryset(self) -> ScopedQuerySet:
+        """Leave out what was entered in error."""
+        return super().get_queryset().filter(entered_in_error=False)
+
+
 class Outcome(Happening):
     """A clinical fact about any registered person, whatever the arm; it counts by its own date."""
 
     SEE = Permission.SEE_OUTCOMES
 
+    objects = Standing()  # type: ignore[misc]
+    with_errors = ScopedQuerySet.as_manager()
+
     source = models.CharField(max_length=20, help_text="How it came in: screen, import, api.")
     recorded_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    entered_in_error = models.BooleanField(
+        default=False, help_text="Of another person or never so: it stays on record and counts for nothing."
+    )
 
     class Meta:
         abstract = True
@@ -389,7 +403,9 @@ class Diagnosis(Outcome):
         constraints = [
             one_of("code", DiagnosisCode, "diagnosis_code_known"),
             models.UniqueConstraint(
-                fields=["participant", "code", "diagnosed_on"], name="a_diagnosis_once_a_day"
+                fields=["participant", "code", "diagnosed_on"],
+                condition=Q(entered_in_error=False),
+                name="a_diagnosis_once_a_day",
             ),
         ]
 
@@ -407,6 +423,8 @@ class Treatment(Outcome):
         constraints = [
             one_of("drug_class", DrugClass, "drug_class_known"),
             models.UniqueConstraint(
-                fields=["participant", "drug_class", "started_on"], name="a_drug_once_a_day"
+                fields=["participant", "drug_class", "started_on"],
+                condition=Q(entered_in_error=False),
+                name="a_drug_once_a_day",
             ),
         ]

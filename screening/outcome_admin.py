@@ -1,6 +1,9 @@
 """DXA exams, diagnoses and treatments in the admin, to be read; which route an exam took is never shown."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
 
 from screening.models import Diagnosis, DxaExam, DxaMeasurement, Treatment
 from screening.steps import EXAM_STEPS
@@ -51,11 +54,19 @@ class ExamSteps(StepFilter):
     steps = EXAM_STEPS
 
 
+class OfOutcome(OfParticipant):
+    """Outcomes, with those entered in error marked."""
+
+    def rows(self, user: Any) -> QuerySet:
+        """Return every row that a user may see, for nothing is taken off the record."""
+        return self.model.with_errors.visible_to(user)  # type: ignore[attr-defined]
+
+
 @admin.register(DxaExam)
-class DxaExamAdmin(OfParticipant):
+class DxaExamAdmin(OfOutcome):
     """DXA exams of anybody, by any route; they are entered on their own page."""
 
-    list_display = ("participant", "exam_date", "measured", "device", "source")
+    list_display = ("participant", "exam_date", "measured", "device", "source", "entered_in_error")
     list_filter = (*OfParticipant.list_filter, ExamSteps, "source")
     ordering = ("-exam_date",)
     fields = (
@@ -65,6 +76,7 @@ class DxaExamAdmin(OfParticipant):
         "reference_database",
         "menopausal_status",
         "source",
+        "entered_in_error",
         *WHEN,
     )
     inlines = (MeasurementInline,)
@@ -75,20 +87,20 @@ class DxaExamAdmin(OfParticipant):
 
 
 @admin.register(Diagnosis)
-class DiagnosisAdmin(OfParticipant):
+class DiagnosisAdmin(OfOutcome):
     """Diagnoses by whoever made them."""
 
-    list_display = ("participant", "code", "diagnosed_on", "source")
+    list_display = ("participant", "code", "diagnosed_on", "source", "entered_in_error")
     list_filter = (*OfParticipant.list_filter, "code", "source")
     ordering = ("-diagnosed_on",)
-    fields = ("participant", "code", "diagnosed_on", "source", *WHEN)
+    fields = ("participant", "code", "diagnosed_on", "source", "entered_in_error", *WHEN)
 
 
 @admin.register(Treatment)
-class TreatmentAdmin(OfParticipant):
+class TreatmentAdmin(OfOutcome):
     """Drugs begun, by class."""
 
-    list_display = ("participant", "drug_class", "started_on", "source")
+    list_display = ("participant", "drug_class", "started_on", "source", "entered_in_error")
     list_filter = (*OfParticipant.list_filter, "drug_class", "source")
     ordering = ("-started_on",)
-    fields = ("participant", "drug_class", "started_on", "source", *WHEN)
+    fields = ("participant", "drug_class", "started_on", "source", "entered_in_error", *WHEN)

@@ -53,7 +53,8 @@ OFFER_STEPS: Steps = {
     "told_died": ("died, as a call told; not recorded yet", _told_to_have_died),
     "ending": ("ends within 14 days, no scan yet", _ending),
 }
-EXAM_STEPS: Steps = {"randomized": ("of people randomized", Q(participant__allocation__isnull=False))}
+OF_RANDOMIZED = Q(participant__allocation__isnull=False, entered_in_error=False)
+EXAM_STEPS: Steps = {"randomized": ("of people randomized", OF_RANDOMIZED)}
 
 
 # Reason code of intake -> what it means and what to do.

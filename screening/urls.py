@@ -20,6 +20,7 @@ urlpatterns = [
     path("people/<uuid:pk>/dxa/line/", outcomes.dxa_line, name="dxa-line"),
     path("people/<uuid:pk>/diagnosis/", outcomes.add_diagnosis, name="diagnosis-add"),
     path("people/<uuid:pk>/treatment/", outcomes.add_treatment, name="treatment-add"),
+    path("outcomes/<str:kind>/<uuid:pk>/error/", outcomes.strike, name="outcome-strike"),
     path("dxa/<uuid:pk>/", outcomes.change_dxa, name="dxa-change"),
     path("films/", films.upload, name="upload"),
     path("films/received/", films.intake_of_day, name="intake"),

@@ -32,6 +32,7 @@ from analysis.downloads import DATASET, DOWNLOADS
 from analysis.models import Freeze
 from screening.models import Appointment, DxaExam, ModelVersion, Radiograph, Referral
 from screening.views.calls import ENDINGS, SETTLING
+from screening.views.outcomes import KINDS
 from tests.stage import ALTERED, NUMBER, Stage, make_stage, other_arms, other_scores
 from trial.keys import key_path
 from trial.models import Membership, Participant, Trial, User
@@ -73,6 +74,7 @@ OBJECTS: Mapping[str, type[Model]] = {
     "/appointments/": Appointment,
     "/people/": Participant,
     "/dxa/": DxaExam,
+    **{f"/outcomes/{kind}/": model for kind, model in KINDS.items()},
     "/reports/": Freeze,
     "/api/v1/participants/": Participant,
     "/api/v1/radiographs/": Radiograph,
@@ -84,6 +86,7 @@ OBJECTS: Mapping[str, type[Model]] = {
 WORDS: Mapping[tuple[str, str], list[str]] = {
     ("<str:event>", "/calls/"): [event.value for event in SETTLING],
     ("<str:event>", "/appointments/"): [event.value for event in ENDINGS],
+    ("<str:kind>", "/outcomes/"): list(KINDS),
     ("<str:name>", "/reports/"): [*DOWNLOADS, DATASET],
     ("<app_label>", "/admin/"): ["trial", "screening", "analysis"],
     ("<url>", "/admin/"): ["nowhere"],

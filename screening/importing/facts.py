@@ -44,7 +44,8 @@ class Medications(Kind):
         return MedicationForm(today=None)  # type: ignore[arg-type]  # the day is set for each row
 
     def load(self, participants: Sequence[Participant]) -> None:
-        rows = Treatment.objects.filter(participant__in=participants)
+        # What was entered in error stays so: the same extract doesn't bring it back.
+        rows = Treatment.with_errors.filter(participant__in=participants)
         self.on_record = set(rows.values_list("participant_id", self.code, self.day))
 
     def read(self, cells: dict[str, str], participant: Participant | None) -> DatedFact:
@@ -75,7 +76,7 @@ class Diagnoses(Medications):
         return DiagnosisForm(today=None)  # type: ignore[arg-type]
 
     def load(self, participants: Sequence[Participant]) -> None:
-        rows = Diagnosis.objects.filter(participant__in=participants)
+        rows = Diagnosis.with_errors.filter(participant__in=participants)
         self.on_record = set(rows.values_list("participant_id", self.code, self.day))
 
     def write(self, new: Sequence[Entry], changed: Sequence[Entry], *, by: User | None, track: Track) -> None:
@@ -115,7 +116,7 @@ class DxaExams(Kind):
     def load(self, participants: Sequence[Participant]) -> None:
         self.on_record: dict[tuple[UUID, str], list[DxaExam]] = defaultdict(list)
         self.completes: dict[int, DxaExam] = {}
-        exams = DxaExam.objects.filter(participant__in=participants).prefetch_related("measurements")
+        exams = DxaExam.with_errors.filter(participant__in=participants).prefetch_related("measurements")
         for exam in exams.order_by("recorded_at", "pk"):
             self.on_record[exam.participant_id, exam.exam_date].append(exam)
 
@@ -136,16 +137,18 @@ class DxaExams(Kind):
 
     def compare(self, entry: Entry) -> tuple[Verdict, str]:
         exam: Exam = entry.fact
-        same_day = self.on_record[entry.who.pk, str(exam.day)]
-        stated, recorded = exam.values(), [(e, _recorded(e)) for e in same_day]
+        known = self.on_record[entry.who.pk, str(exam.day)]
+        stated, recorded = exam.values(), [(e, _recorded(e)) for e in known]
+        # One entered in error stays so: the same extract doesn't bring it back.
         if any(stated.items() <= values.items() for _, values in recorded):
             return Verdict.UNCHANGED, ""
         self._ask(exam)
+        recorded = [(e, values) for e, values in recorded if not e.entered_in_error]
         for on_record, values in recorded:
             if all(values.get(what, value) == value for what, value in stated.items()):
                 self.completes[entry.line] = on_record
                 return Verdict.CHANGED, ", ".join(_words(*what) for what in stated if what not in values)
-        if same_day and not exam.confirmed:
+        if recorded and not exam.confirmed:
             said = f"A DXA of {exam.day} is on record with other values. Correct it on the person's page;"
             raise RowRefused(
                 "please_confirm", f"{said} or is this a second scan of that day? {HOW_TO_CONFIRM}"

@@ -110,6 +110,22 @@ def change_dxa(
     return exam
 
 
+def strike(outcome: DxaExam | Diagnosis | Treatment, *, why: str, by: User) -> None:
+    """Mark an outcome as entered in error: it stays on record and counts for nothing.
+
+    A kept appointment waits for its scan again, so that the right one finds it.
+    """
+    if not why.strip():
+        raise Refused("Write what is wrong: another person's, never so, entered twice, other.")
+    with audit.context(by=by, why=why):
+        participant = Participant.objects.select_for_update().get(pk=outcome.participant_id)
+        require_open(participant.trial)
+        outcome.entered_in_error = True
+        if isinstance(outcome, DxaExam):
+            outcome.appointment = None
+        outcome.save()
+
+
 def fingerprint(exam: DxaExam) -> str:
     """Return a short text that differs whenever an exam's values differ."""
     rows = exam.measurements.order_by("site").values_list("site", "vertebrae", "bmd", "t_score", "z_score")

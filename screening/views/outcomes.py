@@ -11,14 +11,22 @@ from uuid import UUID
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.html import escape
 from django.views.decorators.http import require_POST
 
 from screening.densitometry import Measurement, MeasurementSite, MenopausalStatus, in_words
-from screening.forms import DiagnosisForm, DxaCorrectionForm, DxaForm, SearchForm, TreatmentForm, typed
-from screening.models import DxaExam
+from screening.forms import (
+    DiagnosisForm,
+    DxaCorrectionForm,
+    DxaForm,
+    SearchForm,
+    StrikeForm,
+    TreatmentForm,
+    typed,
+)
+from screening.models import Diagnosis, DxaExam, Treatment
 from screening.services import outcomes
 from screening.vocabulary import DrugClass
 from trial import clock
@@ -30,6 +38,7 @@ from trial.roles import Permission
 from trial.services.people import Identity, reveal, reveal_all
 from trial.study_numbers import FORM, check
 
+KINDS: dict[str, Any] = {"dxa": DxaExam, "diagnosis": Diagnosis, "treatment": Treatment}
 PAGE_SIZE = 25
 NOTHING_YET = "Nothing measured yet: the class appears here as you type."
 SHORTEST_PART = 3  # of a study number; less would list everybody
@@ -106,7 +115,7 @@ def person(request: SignedIn, pk: UUID) -> HttpResponse:
     context = _frame(request, participant) | {
         "exams": [(exam, said_of(participant, exam)) for exam in exams],
         "diagnoses": participant.diagnoses.order_by("-diagnosed_on"),
-        "treatments": [(DrugClass(t.drug_class).words, t.started_on) for t in begun],
+        "treatments": [(DrugClass(t.drug_class).words, t) for t in begun],
     }
     return render(request, "screening/person.html", context)
 
@@ -239,6 +248,22 @@ def add_treatment(request: SignedIn, pk: UUID) -> HttpResponse:
             messages.success(request, f"On record: {', '.join(d.words for d in drugs)}, begun {begun}.")
             return redirect("person", participant.pk)
     return _short_page(request, participant, form, "Add treatment")
+
+
+@page(Permission.RECORD_OUTCOME)
+def strike(request: SignedIn, kind: str, pk: UUID) -> HttpResponse:
+    """Mark an exam, a diagnosis or a treatment as entered in error, with the reason."""
+    if kind not in KINDS:
+        raise Http404
+    rows = KINDS[kind].objects.visible_to(request.user, Permission.RECORD_OUTCOME)
+    outcome = get_object_or_404(rows.select_related("participant__site__trial", "participant__trial"), pk=pk)
+    form = StrikeForm(request.POST or None)
+    if form.is_valid():
+        with refusals(tell=partial(form.add_error, None)):
+            outcomes.strike(outcome, by=request.user, **form.cleaned_data)
+            messages.success(request, "Marked as entered in error. Add the right one, if there is one.")
+            return redirect("person", outcome.participant_id)
+    return _short_page(request, outcome.participant, form, "Entered in error")
 
 
 def _participant(request: SignedIn, pk: UUID, permission: Permission) -> Participant:

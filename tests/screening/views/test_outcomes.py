@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from screening.models import Diagnosis, DxaExam, DxaMeasurement, Treatment
+from tests.admin import list_of, page_of
 from tests.browsing import browser, words
 from tests.factories import make_participant
 from tests.screening.views.acts import add, kept_appointment
@@ -271,3 +272,48 @@ def test_a_monitor_reads_results_and_has_no_buttons(world, exam, woman):
 
     assert "Lowest T-score -1.9" in words(page)
     assert "Add DXA" not in words(page) and "Correct" not in words(page)
+
+
+def test_what_was_entered_in_error_stays_on_record_and_counts_for_nothing(world, woman):
+    recorder = browser(world.outcome_recorder)
+    add(world.outcome_recorder, woman, lumbar_spine_t="-2.8")
+    recorder.post(
+        reverse("diagnosis-add", args=[woman.pk]), {"code": "osteoporosis", "diagnosed_on": "2023-01-20"}
+    )
+    recorder.post(
+        reverse("treatment-add", args=[woman.pk]), {"drug_classes": ["denosumab"], "started_on": "2023-01-20"}
+    )
+    rows = [("dxa", DxaExam), ("diagnosis", Diagnosis), ("treatment", Treatment)]
+    for kind, model in rows:
+        page = reverse("outcome-strike", args=[kind, model.objects.get().pk])
+        assert page in recorder.get(reverse("person", args=[woman.pk])).content.decode()
+        assert recorder.post(page, {"why": " "}).status_code == 422 and model.objects.exists()
+        told = recorder.post(page, {"why": "Another person's."}, follow=True)
+        assert "Marked as entered in error" in words(told)
+        assert not model.objects.exists()
+        assert model.with_errors.get().entered_in_error
+        assert recorder.get(page).status_code == 404
+    assert words(recorder.get(reverse("person", args=[woman.pk]))).count("None recorded") == 3
+
+    listed = words(browser(world.monitor).get(list_of(Diagnosis)))
+    assert str(woman) in listed
+    history = words(browser(world.monitor).get(page_of(Diagnosis.with_errors.get(), "history")))
+    assert "entered in error: no → yes" in history.lower() and "Another person's." in history
+
+    recorder.post(
+        reverse("diagnosis-add", args=[woman.pk]), {"code": "osteoporosis", "diagnosed_on": "2023-01-20"}
+    )
+    assert Diagnosis.objects.count() == 1
+
+
+def test_a_kept_appointment_waits_for_the_right_scan(world, pair):
+    woman = pair[0]
+    day = kept_appointment(world, woman)
+    add(world.outcome_recorder, woman, exam_date=day, lumbar_spine_t="-1.8")
+    wrong = DxaExam.objects.get()
+    kept = wrong.appointment
+    assert kept is not None
+    strike = reverse("outcome-strike", args=["dxa", wrong.pk])
+    browser(world.outcome_recorder).post(strike, {"why": "Another person's."})
+    add(world.outcome_recorder, woman, exam_date=day, lumbar_spine_t="-2.6")
+    assert DxaExam.objects.get().appointment == kept
