@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from functools import reduce
 from hashlib import sha256
 from operator import getitem
 from pathlib import Path
 from typing import Any
 
-from trial.allocation_rules import AllocationRule, rule_faults
+from trial.allocation_rules import rule_faults
 from trial.protocol_parts import (
     Allocation,
     AllowedDrug,
@@ -38,6 +39,8 @@ from trial.reading import MISSING, Problem, Reader, settled
 from trial.roles import Hidden, Role, shown_to
 
 TEMPLATES = Path(__file__).parent / "protocols"
+# Parts of an allocation that stand only in protocols whose method takes them.
+WHERE_TAKEN = ("limit", "p", "measure", "factors", "timing")
 TO_BE_ENTERED = "to be entered"  # what a template leaves to the trial starts so; approval refuses it
 
 
@@ -90,7 +93,12 @@ class Protocol:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that ``from_dict`` reads back; arms are a list, for JSON may drop key order."""
         plain: dict[str, Any] = _plain(self)
-        plain["allocation"]["arms"] = [{"arm": arm, "ratio": share} for arm, share in self.allocation.arms]
+        allocation = plain["allocation"]
+        allocation["arms"] = [{"arm": arm, "ratio": share} for arm, share in self.allocation.arms]
+        allocation["factors"] = {str(factor): weight for factor, weight in self.allocation.factors}
+        for name in WHERE_TAKEN:
+            if not allocation[name]:
+                del allocation[name]
         return plain
 
     def sha256(self) -> str:
@@ -121,6 +129,9 @@ class Protocol:
             try:
                 inside = reduce(getitem, parts, values)
                 inside[name] = value
+                if value is None and path.removeprefix("allocation.") in WHERE_TAKEN:
+                    values["provenance"].pop(path, None)
+                    continue
             except (KeyError, TypeError):
                 problem = Problem(path, value, "about a field that exists", "Correct the name.")
                 raise ProtocolError([problem]) from None
@@ -234,12 +245,15 @@ def _allocation_faults(a: Allocation) -> Iterator[Problem]:
         # The arms keep these words from the database to the report, so that no code can swap them.
         yield Problem("allocation.arms", a.arms, "screening and control", "Name these two arms.")
         return
-    rule = AllocationRule(a.method, a.arms, a.block_sizes, a.total)
-    for name, fault in rule_faults(rule).items():
+    for fault_of, fault in rule_faults(replace(a.rule(), total=a.total)).items():
+        name = "factors" if fault_of == "weights" else fault_of
         value = getattr(a, name)
         yield Problem(
             f"allocation.{name}", value, f"drawable, yet {name} {fault}", "Correct it.", ("allocation",)
         )
+    if both := {factor for factor, _ in a.factors} & set(a.strata):
+        remedy = f"Take {' and '.join(sorted(both))} out of one of the two."
+        yield Problem("allocation.factors", sorted(both), "no strata as well", remedy, ("allocation.strata",))
     if a.total is not None and a.strata:
         remedy = "Leave the total null: each stratum's part of the frozen cohort is its total."
         yield Problem(
@@ -256,7 +270,7 @@ def _policy_faults(p: Protocol) -> Iterator[Problem]:
         # Randomizing people who were not asked needs an ethics board's waiver on file.
         limit, remedy = "the reference of the waiver of consent", "Enter it, or ask consent first."
         yield Problem("consent.waiver_reference", None, limit, remedy, ("consent.policy",))
-    if "age_group" in (*p.allocation.strata, *p.subgroups) and not p.age_groups:
+    if "age_group" in (*p.allocation.used, *p.subgroups) and not p.age_groups:
         remedy = "Give the bounds, such as [65, 75]."
         yield Problem("age_groups", [], "bounds in years, for age groups are used", remedy, ("subgroups",))
 
@@ -299,6 +313,6 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, time):
         return f"{value:%H:%M}"
-    if isinstance(value, date | Decimal | StrEnum):
+    if isinstance(value, date | Decimal | Fraction | StrEnum):
         return str(value)
     return value

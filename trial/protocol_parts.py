@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 
 from trial.allocation_rules import AllocationRule, Method
+from trial.chances import Measure
 from trial.reading import Reader
 
 
@@ -48,11 +50,19 @@ class UnknownPerson(StrEnum):
 
 
 class Factor(StrEnum):
-    """What a list may be stratified by."""
+    """What a list may be stratified by, or minimization balances."""
 
     SITE = "site"
     SEX = "sex"
     AGE_GROUP = "age_group"
+
+
+class Timing(StrEnum):
+    """When people are randomized: a frozen cohort at once, one by one when asked, or by itself once eligible."""
+
+    COHORT = "cohort"
+    ON_REQUEST = "on_request"
+    AUTOMATIC = "automatic"
 
 
 class ConsentPolicy(StrEnum):
@@ -141,6 +151,7 @@ class Allocation:
     """How participants are allocated; arms keep their order, for it is part of the draw.
 
     ``total`` None means the size of the frozen cohort. Without strata there is one list, named "all".
+    ``limit``, ``p``, ``measure`` and ``factors`` (with their weights) are for the methods that take them.
     """
 
     method: Method
@@ -148,20 +159,43 @@ class Allocation:
     block_sizes: tuple[int, ...]
     total: int | None
     strata: tuple[Factor, ...]
+    limit: int | None = None
+    p: Fraction | None = None
+    measure: Measure | None = None
+    factors: tuple[tuple[Factor, int], ...] = ()
+    timing: Timing | None = None
+
+    @property
+    def when(self) -> Timing:
+        """Return when people are randomized; a whole total is drawn for a cohort, unless said otherwise."""
+        whole = self.method is Method.RANDOM_ALLOCATION_RULE
+        return self.timing or (Timing.COHORT if whole else Timing.ON_REQUEST)
+
+    @property
+    def used(self) -> tuple[Factor, ...]:
+        """Return every factor that a draw goes by."""
+        return (*self.strata, *(factor for factor, _ in self.factors))
 
     def rule(self, total: int | None = None) -> AllocationRule:
         """Return the rule to draw from; ``total`` is the size of the frozen cohort (or of its stratum)."""
         whole = self.method is Method.RANDOM_ALLOCATION_RULE
         return AllocationRule(
-            self.method, self.arms, self.block_sizes, (self.total or total) if whole else None
+            self.method,
+            self.arms,
+            self.block_sizes,
+            (self.total or total) if whole else None,
+            self.limit,
+            self.p,
+            self.measure,
+            tuple((str(factor), weight) for factor, weight in self.factors),
         )
 
     def stratum_label(self, facts: Mapping[str, str | None]) -> str:
         """Name a participant's stratum, such as "site=1|sex=female"; a missing fact is refused."""
-        missing = [factor for factor in self.strata if not facts.get(factor)]
+        missing = [factor for factor in self.used if not facts.get(factor)]
         if missing:
             needed = " and ".join(missing)
-            raise ValueError(f"Not known: {needed}. The stratum needs it; add it, then randomize.")
+            raise ValueError(f"Not known: {needed}. The draw needs it; add it, then randomize.")
         return "|".join(f"{factor}={facts[factor]}" for factor in self.strata) or "all"
 
     @classmethod
@@ -173,6 +207,11 @@ class Allocation:
             block_sizes=r.wholes("block_sizes", 1, 100),
             total=r.optional("total", lambda: r.whole("total", 1, 10_000_000)),
             strata=r.codes("strata", Factor),
+            limit=r.optional("limit", lambda: r.whole("limit", 1, 1000)),
+            p=r.optional("p", lambda: r.fraction("p")),
+            measure=r.optional("measure", lambda: r.code("measure", Measure)),
+            factors=r.optional("factors", lambda: _read_factors(r.part("factors"))) or (),
+            timing=r.optional("timing", lambda: r.code("timing", Timing)),
         )
         return r.done(allocation)
 
@@ -216,6 +255,10 @@ class Source:
     def read(cls, r: Reader) -> "Source":
         """Read the part."""
         return r.done(cls(r.code("source", Origin), r.text("note", 400)))
+
+
+def _read_factors(r: Reader) -> tuple[tuple[Factor, int], ...]:
+    return r.done(tuple((factor, r.whole(factor, 1, 1000)) for factor in Factor if factor in r.names()))
 
 
 def _read_arm(r: Reader) -> tuple[str, int]:

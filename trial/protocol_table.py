@@ -20,7 +20,7 @@ class ProtocolLine(NamedTuple):
 
 
 # Who knows the sizes can foretell the end of a block (SPIRIT 2025, item 22: kept from those who enroll).
-SEALED = frozenset({"allocation.block_sizes"})
+SEALED = frozenset({"allocation.block_sizes", "allocation.limit"})
 
 
 def protocol_lines(definition: Mapping[str, Any], *, sealed: bool) -> list[ProtocolLine]:
