@@ -5,7 +5,7 @@ import itertools
 import json
 import uuid
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -163,8 +163,13 @@ def high_risk(world: World, count: int = 1, **kwargs: Any) -> list[Participant]:
 def randomized(world: World, count: int = 6) -> list[Allocation]:
     """Freeze and randomize a cohort of `count` people, half and half."""
     high_risk(world, count)
+    return freeze_and_draw(world)
+
+
+def freeze_and_draw(world: World, occurred_at: datetime | None = None) -> list[Allocation]:
+    """Freeze and randomize everybody who is at high risk now."""
     frozen = cohort.freeze_cohort(world.trial, by=world.coordinator)
-    return cohort.randomize_cohort(frozen, by=world.coordinator)
+    return cohort.randomize_cohort(frozen, by=world.coordinator, occurred_at=occurred_at)
 
 
 def in_arm(allocations: list[Allocation], arm: str) -> Participant:

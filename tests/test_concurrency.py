@@ -26,7 +26,7 @@ from trial.models import Allocation, Baseline, Participant, Person, PersonKey, S
 from trial.protocol import template
 from trial.protocol_parts import Factor
 from trial.randomization import draws
-from trial.services import allocation, people, trials
+from trial.services import lists, people, trials
 from trial.streams import KeyedStream, stream_label
 from trial.study_numbers import study_number
 
@@ -149,12 +149,12 @@ def test_a_rush_of_requests_draws_once_a_person_in_the_lists_order(blocks):
 def test_without_the_lock_the_same_rush_goes_wrong(blocks, monkeypatch):
     """Shows that the test above can fail; the database still lets no slot be used twice."""
 
-    def unlocked(trial, label, total):
+    def unlocked(trial, plan, *, label, epoch, cohort_size):
         stratum = Stratum.objects.get_or_create(trial=trial, label=label, list_version=1)[0]
         time.sleep(0.05)
         return stratum
 
-    monkeypatch.setattr(allocation, "_locked_stratum", unlocked)
+    monkeypatch.setattr(lists, "list_in_use", unlocked)
 
     answers = rush(blocks)
 

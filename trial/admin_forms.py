@@ -162,6 +162,12 @@ class AmendmentForm(ActForm):
     why = text("Why", max_length=400, help_text="It stands beside each changed value, for whoever approves.")
 
 
+class ReasonForm(ActForm):
+    """Why something is done."""
+
+    reason = text("Why", max_length=400)
+
+
 class ListForm(ActForm):
     """An allocation list made elsewhere."""
 

@@ -90,7 +90,8 @@ def _write(file: IO[bytes], path: Path, allocations: Iterable[Allocation]) -> No
 def lines(trial: Trial) -> list[dict[str, str | int]]:
     """Read the whole log."""
     path = log_path(trial)
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    # Lines of older versions name no list: there was one a stratum.
+    return [{"list": 1} | json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def line_of(row: Allocation) -> dict[str, str | int]:
@@ -99,6 +100,7 @@ def line_of(row: Allocation) -> dict[str, str | int]:
         "id": str(row.pk),
         "participant": row.participant.study_number,
         "stratum": row.stratum.label,
+        "list": row.stratum.list_version,
         "sequence": row.sequence,
         "arm": row.arm,
         "randomized_on": str(row.randomized_on),

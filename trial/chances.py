@@ -7,7 +7,8 @@ Sources: Efron, Biometrika 1971;58:403 (biased coin). Soares and Wu, Commun Stat
 Pocock and Simon, Biometrics 1975;31:103 (minimization, sections 3.1 to 3.4).
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -19,6 +20,7 @@ Arms = tuple[tuple[str, int], ...]
 Counts = Mapping[str, int]  # arm -> people before
 Margins = Mapping[str, Counts]  # factor -> arm -> people before at the newcomer's own level
 Score = Fraction | Decimal  # both compare exactly
+STRATUM = "stratum"  # the one margin of methods that look at their own stratum alone
 
 
 class Measure(StrEnum):
@@ -34,6 +36,26 @@ class Chances(NamedTuple):
 
     probabilities: dict[str, Fraction]
     scores: dict[str, Score] | None = None
+
+
+class Tally:
+    """Who was allocated in a stratum so far: by arm, and by arm at each level of each factor."""
+
+    def __init__(self, arms: Arms) -> None:
+        self._arms = [arm for arm, _ in arms]
+        self._counts: Counter[tuple[str, str | None, str]] = Counter()
+
+    def add(self, arm: str, levels: Mapping[str, str | None], people: int = 1) -> None:
+        """Count people of an arm who have these levels."""
+        for factor, level in {STRATUM: None, **levels}.items():
+            self._counts[factor, level, arm] += people
+
+    def margins(self, factors: Collection[str], levels: Mapping[str, str | None]) -> Margins:
+        """Return the counts at a newcomer's own level of each factor; without factors, of the stratum."""
+        return {
+            factor: {arm: self._counts[factor, levels.get(factor), arm] for arm in self._arms}
+            for factor in factors or (STRATUM,)
+        }
 
 
 def by_ratio(arms: Arms) -> Chances:

@@ -31,6 +31,7 @@ APPEND_ONLY = (
     "trial_statechange",
     "trial_cohort",
     "trial_uploadedlist",
+    "trial_keyepoch",
     "trial_allocation",
 )
 # Rows of these change, with an audit context, and are never deleted.
@@ -68,8 +69,10 @@ BEGIN
     SELECT pa.state, pa.trial_id, t.kind, t.state AS trial_state, si.time_zone INTO p
       FROM trial_participant pa JOIN trial_trial t ON t.id = pa.trial_id JOIN trial_site si ON si.id = pa.site_id
      WHERE pa.id = NEW.participant_id;
-    SELECT trial_id, COALESCE((SELECT max(sequence) FROM trial_allocation
-                                WHERE stratum_id = NEW.stratum_id), 0) AS last
+    SELECT trial_id, key_epoch, COALESCE((SELECT max(sequence) FROM trial_allocation
+                                           WHERE stratum_id = NEW.stratum_id), 0) AS last,
+           COALESCE((SELECT max(number) FROM trial_keyepoch e
+                      WHERE e.trial_id = trial_stratum.trial_id), 1) AS epoch_now
       INTO s FROM trial_stratum WHERE id = NEW.stratum_id;
     IF p.state <> 'eligible' THEN
         RAISE EXCEPTION 'Only an eligible participant is randomized; this one is %.', p.state
@@ -77,6 +80,10 @@ BEGIN
     END IF;
     IF p.trial_id <> s.trial_id THEN
         RAISE EXCEPTION 'The stratum belongs to another trial.' USING ERRCODE = 'check_violation';
+    END IF;
+    IF s.key_epoch <> s.epoch_now THEN
+        RAISE EXCEPTION 'This list was made under key %, and the trial draws with key %.', s.key_epoch, s.epoch_now
+            USING ERRCODE = 'check_violation';
     END IF;
     IF p.trial_state <> 'active' THEN
         RAISE EXCEPTION 'The trial is %, not active.', p.trial_state USING ERRCODE = 'check_violation';
@@ -166,8 +173,8 @@ STRATUM = """
 CREATE OR REPLACE FUNCTION check_stratum() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.drawn < OLD.drawn OR (OLD.total IS NOT NULL AND NEW.total IS DISTINCT FROM OLD.total)
-       OR (NEW.trial_id, NEW.label, NEW.list_version)
-          IS DISTINCT FROM (OLD.trial_id, OLD.label, OLD.list_version) THEN
+       OR (NEW.trial_id, NEW.label, NEW.list_version, NEW.key_epoch)
+          IS DISTINCT FROM (OLD.trial_id, OLD.label, OLD.list_version, OLD.key_epoch) THEN
         RAISE EXCEPTION 'A stratum only moves forward: no draw is taken back.'
             USING ERRCODE = 'check_violation';
     END IF;
@@ -217,7 +224,7 @@ HAPPENINGS = (
     "trial_statechange",
     "trial_allocation",
 )
-HAPPENINGS_OF_TRIALS = ("trial_cohort", "trial_protocoldeviation")
+HAPPENINGS_OF_TRIALS = ("trial_cohort", "trial_keyepoch", "trial_protocoldeviation")
 CLOCK = guard_clock("recorded_at", ("trial_participant", *HAPPENINGS, *HAPPENINGS_OF_TRIALS))
 TRIALS = (
     trial_function("trial", "NEW.trial_id")

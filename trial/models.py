@@ -497,8 +497,33 @@ class Cohort(Happening):
     frozen_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
 
 
+@tracked()
+class KeyEpoch(Happening):
+    """A further key of a trial: draws from here on are its own, on lists of their own. The first key has no row."""
+
+    SEE = Permission.VERIFY_ALLOCATIONS
+    TRIAL_PATH = "trial"
+    SITE_PATH = ""
+
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="key_epochs")
+    number = models.PositiveSmallIntegerField()
+    key_fingerprint = models.CharField(max_length=16)
+    reason = models.CharField(max_length=400)
+    begun_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["trial", "number"], name="a_key_epoch_once"),
+            models.CheckConstraint(condition=Q(number__gte=2), name="the_first_key_is_the_trials_own"),
+        ]
+
+
 class Stratum(Clinical):
-    """A cursor: how many draws of this stratum have been taken. Its row lock keeps draws in order."""
+    """A cursor: how many draws of this stratum have been taken. Its row lock keeps draws in order.
+
+    A stratum goes on with a further list when its list is used up and another was given, or the key has changed.
+    """
 
     SEE = Permission.VERIFY_ALLOCATIONS
     TRIAL_PATH = "trial"
@@ -507,6 +532,7 @@ class Stratum(Clinical):
     trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="strata")
     label = models.CharField(max_length=200)
     list_version = models.PositiveIntegerField(default=1)
+    key_epoch = models.PositiveSmallIntegerField(default=1)
     drawn = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(null=True, blank=True)
 
@@ -552,7 +578,14 @@ class Allocation(Happening):
         Cohort, on_delete=models.PROTECT, related_name="allocations", null=True, blank=True
     )
     engine_version = models.CharField(max_length=20)
-    strata_values = models.JSONField(default=dict, blank=True, help_text="The strata as used.")
+    strata_values = models.JSONField(
+        default=dict, blank=True, help_text="Strata and minimization factors as used."
+    )
+    counts_before = models.JSONField(
+        default=dict, blank=True, help_text="Who was allocated before, by arm, as far as the draw went by it."
+    )
+    uniform = models.FloatField(null=True, blank=True, help_text="The number drawn, from 0 to below 1.")
+    probabilities = models.JSONField(null=True, blank=True, help_text="Each arm's chance in this draw.")
     evidence = models.JSONField(default=dict, blank=True, help_text="What made the participant high risk.")
 
     class Meta:
@@ -560,5 +593,10 @@ class Allocation(Happening):
             models.UniqueConstraint(fields=["stratum", "sequence"], name="a_slot_is_used_once"),
             models.UniqueConstraint(fields=["id", "arm"], name="allocation_arm_key"),
             models.CheckConstraint(condition=Q(sequence__gte=1), name="slots_count_from_one"),
+            models.CheckConstraint(
+                condition=Q(uniform__isnull=True, probabilities__isnull=True)
+                | Q(uniform__gte=0, uniform__lt=1, probabilities__isnull=False),
+                name="a_draw_by_chances_is_whole",
+            ),
             one_of("arm", Arm, "arm_known"),
         ]

@@ -16,6 +16,7 @@ from threading import Lock
 
 from trial.allocation_rules import LISTED, AllocationRule, Method, rule_faults
 from trial.chances import (
+    STRATUM,
     Arms,
     Chances,
     Margins,
@@ -28,11 +29,11 @@ from trial.chances import (
 )
 from trial.streams import KeyedStream, RuleError
 
-ENGINE_VERSION = "hmac-sha256-1"
+# 2 draws as 1 did, and records what a draw went by.
+ENGINE_VERSION = "hmac-sha256-2"
 
 CACHED_LISTS = 256
 MAX_SLACK_UNITS = 10
-STRATUM = "stratum"  # the one margin of methods that look at their own stratum alone
 
 
 class ListExhausted(Exception):
@@ -47,6 +48,11 @@ class Draw:
     arm: str
     uniform: float | None = None
     chances: Chances | None = None
+
+    @property
+    def probabilities(self) -> dict[str, float] | None:
+        """Return each arm's chance, where the draw was by chances."""
+        return {arm: float(p) for arm, p in self.chances.probabilities.items()} if self.chances else None
 
 
 def permuted_blocks(stream: KeyedStream, arms: Arms, block_sizes: Sequence[int]) -> Iterator[str]:

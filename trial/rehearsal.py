@@ -87,7 +87,7 @@ def _minimized(rule: AllocationRule, key: bytes, label: str, before: Margins, in
         "sequence": [drawn.arm],
         "uniforms": [drawn.uniform],
         "scores": {arm: float(score) for arm, score in chances.scores.items()},
-        "probabilities": {arm: float(p) for arm, p in chances.probabilities.items()},
+        "probabilities": drawn.probabilities,
         "arm": drawn.arm,
     }
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from trial.acts import Act
-from trial.admin_forms import AmendmentForm, ListForm
+from trial.admin_forms import AmendmentForm, ListForm, ReasonForm
 from trial.allocation_rules import Method
 from trial.models import ProtocolVersion, Trial, User
 from trial.roles import Permission
-from trial.services import allocation, trials
+from trial.services import lists, trials
 from trial.services.trials import Refused
 from trial.services.verification import Differs, verify
 from trial.states import (
@@ -50,8 +50,13 @@ def _verify(trial: Trial, _: dict[str, Any], __: User) -> str:
 
 
 def _upload(trial: Trial, data: dict[str, Any], by: User) -> str:
-    made = allocation.upload_list(trial, **data, by=by)
+    made = lists.upload_list(trial, **data, by=by)
     return f"A list of {made.length} is sealed for {made.stratum.label}. Its SHA-256 is {made.sha256}."
+
+
+def _change_key(trial: Trial, data: dict[str, Any], by: User) -> str:
+    epoch = lists.change_key(trial, **data, by=by)
+    return f"Trial {trial} draws with key {epoch.number} from now on. Put the new key file into the backup."
 
 
 def _brings_its_list(trial: Trial) -> bool:
@@ -91,6 +96,16 @@ TRIAL_ACTS = (
         run=_upload,
         form=ListForm,
         possible=_brings_its_list,
+    ),
+    Act(
+        name="change-key",
+        label="Change the key",
+        permission=Permission.UPLOAD_ALLOCATION_LIST,
+        says="A new sealed key is made, and every stratum goes on with a new list under it; what is left of a list "
+        "made under the old key is never used. What was drawn stays, and the old key stays where it is, to verify it.",
+        run=_change_key,
+        form=ReasonForm,
+        possible=lambda trial: trial.state in (TrialState.ACTIVE, TrialState.PAUSED),
     ),
 )
 

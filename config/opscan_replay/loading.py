@@ -23,7 +23,7 @@ from trial.eligibility import Facts
 from trial.models import Cohort, Participant, Trial, TrialKind, User
 from trial.protocol import Protocol, template
 from trial.roles import Role
-from trial.services import allocation, conduct, trials
+from trial.services import conduct, lists, trials
 from trial.services import people as registry
 
 CODE = "OPSCAN"
@@ -136,7 +136,7 @@ def _randomize(
     if not trial.strata.exists():
         group = {found[p.number].study_number: p.group for p in people if p.group != "low_risk"}
         arms = [group[number] for number in sorted(group)]
-        allocation.upload_list(trial, arms=arms, by=who[Role.RANDOMIZATION_STATISTICIAN])
+        lists.upload_list(trial, arms=arms, by=who[Role.RANDOMIZATION_STATISTICIAN])
     frozen = Cohort.objects.filter(trial=trial).first() or cohort.freeze_cohort(
         trial, by=coordinator, occurred_at=at
     )

@@ -18,7 +18,7 @@ from screening.services import cohort, extracts, referral
 from tests.analysis import published
 from tests.config.replay_rows import subject_rows
 from trial.models import Allocation, Cohort, Consent, EligibilityAssessment, Stratum, Trial
-from trial.services import allocation, conduct
+from trial.services import conduct, lists
 from trial.services import people as registry
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ ACTS: list[tuple[Any, str, int]] = [
     (registry, "record_baselines", 1),
     (conduct, "assess_all", 1),
     (cohort, "record_risks", 1),
-    (allocation, "upload_list", 1),
+    (lists, "upload_list", 1),
     (cohort, "freeze_cohort", 1),
     (cohort, "randomize_cohort", 1),
     (referral, "record_attempt", 2),

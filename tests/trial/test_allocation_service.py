@@ -109,8 +109,8 @@ def test_sql_can_not_use_a_slot_twice_or_skip_one(world):
         assert "next slot of this stratum is 5" in refusal(
             "INSERT INTO trial_allocation (id, occurred_at, participant_id, stratum_id, sequence, arm,"
             " randomized_on,"
-            " engine_version, strata_values, evidence, protocol_version_id)"
-            " VALUES (gen_random_uuid(), now(), %s, %s, %s, 'screening', current_date, 'x', '{}', '{}', %s)",
+            " engine_version, strata_values, counts_before, evidence, protocol_version_id)"
+            " VALUES (gen_random_uuid(), now(), %s, %s, %s, 'screening', current_date, 'x', '{}', '{}', '{}', %s)",
             late.pk, stratum.pk, sequence, row.protocol_version_id,
         )  # fmt: skip
 

@@ -28,9 +28,9 @@ from trial.states import TRANSITIONS, State
 pytestmark = pytest.mark.django_db
 ALLOCATE = (
     "INSERT INTO trial_allocation (id, occurred_at, participant_id, stratum_id, sequence, arm, randomized_on,"
-    " engine_version, strata_values, evidence, protocol_version_id)"
+    " engine_version, strata_values, counts_before, evidence, protocol_version_id)"
     " SELECT gen_random_uuid(), at, %s, %s, %s, 'screening', (at AT TIME ZONE 'Asia/Taipei')::date + %s, 'x',"
-    " '{}', %s, %s FROM (SELECT now() - %s * interval '1 minute' AS at) now"
+    " '{}', '{}', %s, %s FROM (SELECT now() - %s * interval '1 minute' AS at) now"
 )
 HIGH = '{"risk_class": "high"}'
 

@@ -78,6 +78,6 @@ def test_what_a_method_lacks_or_can_not_take_is_refused_at_its_place(changes, sa
 
 def test_an_amendment_takes_a_part_away_with_its_source():
     minimized = amended(MINIMIZATION)
-    none = {name: None for name in ("allocation.p", "allocation.measure", "allocation.factors")}
+    none = dict.fromkeys(("allocation.p", "allocation.measure", "allocation.factors"))
     simple = minimized.amended(none | {"allocation.method": "simple"}, note="Simpler.")
     assert "p" not in simple.to_dict()["allocation"] and "allocation.p" not in simple.provenance

@@ -14,7 +14,7 @@ from trial import allocation_log
 from trial.keys import key_path
 from trial.models import Allocation, Trial
 from trial.protocol import template
-from trial.services import allocation
+from trial.services import lists
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the log is written after the commit
 BLOCKS = {
@@ -50,7 +50,7 @@ def by_blocks() -> World:
 def by_list() -> World:
     world = make_world(protocol=template("opscan").amended(LISTED, note="A list."))
     arms = ["screening", "control", "control", "screening"]
-    allocation.upload_list(world.trial, arms=arms, by=world.randomization_statistician)
+    lists.upload_list(world.trial, arms=arms, by=world.randomization_statistician)
     randomized(world, 4)
     return world
 

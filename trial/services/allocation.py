@@ -13,8 +13,7 @@ from django.db import transaction
 from trial import allocation_log, audit, bulk, clock
 from trial.ages import age_bounds
 from trial.allocation_rules import Method
-from trial.crypto import open_with, seal_for
-from trial.keys import trial_key
+from trial.keys import current_epoch, trial_key
 from trial.models import (
     Allocation,
     Cohort,
@@ -25,14 +24,13 @@ from trial.models import (
     Stratum,
     Trial,
     TrialKind,
-    UploadedList,
     User,
 )
 from trial.protocol import Protocol
-from trial.randomization import ENGINE_VERSION, draw, uploaded_faults
-from trial.roles import Permission
+from trial.randomization import ENGINE_VERSION, draw
+from trial.services import lists
 from trial.services.conduct import change_states, consent_missing_before_randomization
-from trial.services.trials import NotNow, Refused, require
+from trial.services.trials import NotNow, Refused
 from trial.states import Event, State, TrialState, next_state
 from trial.streams import stream_label
 
@@ -101,7 +99,6 @@ def _randomize(
     if occurred_at and trial.kind == TrialKind.LIVE:
         raise Refused("A live trial randomizes now; a draw is never dated back.")
     allocation_log.check(trial)
-    key = trial_key(trial)
     with audit.context(by=by, why="Randomization"):
         people = _locked(candidates)
         known = {a.participant_id: a for a in Allocation.objects.filter(participant__in=people)}
@@ -110,7 +107,7 @@ def _randomize(
             for c in candidates
             if c.participant.pk not in known
         ]
-        made = _draw(trial, key, fresh, by, occurred_at or clock.now(trial), cohort) if fresh else []
+        made = _draw(trial, fresh, by, occurred_at or clock.now(trial), cohort) if fresh else []
         # Before the answer leaves, and only if the database kept it.
         transaction.on_commit(partial(allocation_log.append, trial, made))
         answers = Allocation.objects.filter(participant__in=people).select_related(
@@ -126,11 +123,20 @@ def _locked(candidates: Sequence[Candidate]) -> dict:
     return {p.pk: p for p in rows}
 
 
+class _Act(NamedTuple):
+    """What all draws of one act share."""
+
+    version: ProtocolVersion
+    at: datetime
+    epoch: int
+    key: bytes
+
+
 def _draw(
-    trial: Trial, key: bytes, fresh: list[Candidate], by: User, at: datetime, cohort: Cohort | None
+    trial: Trial, fresh: list[Candidate], by: User, at: datetime, cohort: Cohort | None
 ) -> list[Allocation]:
-    version = _version_in_force(trial)
-    protocol = version.protocol
+    version, epoch = _version_in_force(trial), current_epoch(trial)
+    act, protocol = _Act(version, at, epoch, trial_key(trial, epoch)), version.protocol
     for candidate in fresh:
         _check(candidate.participant, protocol)
     groups: dict[str, list[tuple[Candidate, dict]]] = defaultdict(list)
@@ -139,9 +145,7 @@ def _draw(
         groups[_label(protocol, values)].append((candidate, values))
     made = []
     for label in sorted(groups):
-        whole = cohort and protocol.allocation.method == Method.RANDOM_ALLOCATION_RULE
-        stratum = _locked_stratum(trial, label, total=len(groups[label]) if whole else None)
-        made += _take(stratum, key, protocol, groups[label], version, at, cohort)
+        made += _take_all(trial, label, groups[label], act, cohort)
     _write(made, by)
     return made
 
@@ -169,13 +173,13 @@ def _check(participant: Participant, protocol: Protocol) -> None:
 
 
 def strata_values(participant: Participant, protocol: Protocol) -> dict[str, str | None]:
-    """Return a participant's strata as they are used now."""
+    """Return a participant's strata and minimization factors as they are used now."""
     all_values = {
         "site": str(participant.site.number),
         "sex": participant.sex,
         "age_group": _age_group(participant, protocol),
     }
-    return {str(f): all_values[f] for f in protocol.allocation.strata}
+    return {str(f): all_values[f] for f in protocol.allocation.used}
 
 
 def _age_group(participant: Participant, protocol: Protocol) -> str | None:
@@ -187,42 +191,58 @@ def _age_group(participant: Participant, protocol: Protocol) -> str | None:
     return groups.pop() if len(groups) == 1 else None
 
 
-def _locked_stratum(trial: Trial, label: str, total: int | None) -> Stratum:
-    Stratum.objects.get_or_create(trial=trial, label=label, list_version=1, defaults={"total": total})
-    # Everybody who draws from this stratum waits here, so slots are used in order and none twice.
-    return Stratum.objects.select_for_update().get(trial=trial, label=label, list_version=1)
+def _take_all(
+    trial: Trial, label: str, group: list[tuple[Candidate, dict]], act: "_Act", cohort: Cohort | None
+) -> list[Allocation]:
+    """Draw for everybody of a stratum, from as many of its lists as it takes."""
+    plan, made = act.version.protocol.allocation, []
+    while group:
+        size = len(group) if cohort else None
+        stratum = lists.list_in_use(trial, plan, label=label, epoch=act.epoch, cohort_size=size)
+        room = len(group) if stratum.total is None else max(1, stratum.total - stratum.drawn)
+        made += _take(stratum, group[:room], act, cohort)
+        group = group[room:]
+    return made
 
 
-def _take(stratum, key, protocol, group, version, at, cohort) -> list[Allocation]:  # type: ignore[no-untyped-def]
-    rule = protocol.allocation.rule(stratum.total)
+def _take(
+    stratum: Stratum, group: list[tuple[Candidate, dict]], act: "_Act", cohort: Cohort | None
+) -> list[Allocation]:
+    plan = act.version.protocol.allocation
+    rule = plan.rule(stratum.total)
     label = stream_label(stratum.trial.code, stratum.list_version, stratum.label)
-    uploaded = uploaded_arms(stratum, key) if rule.method == Method.UPLOADED_LIST else None
-    made = []
+    uploaded = lists.uploaded_arms(stratum, act.key) if rule.method is Method.UPLOADED_LIST else None
+    tally, factors, made = lists.tally_of(stratum, plan), [name for name, _ in rule.weights], []
     for index, (candidate, values) in enumerate(group, stratum.drawn + 1):
-        drawn = draw(rule, key=key, label=label, index=index, uploaded=uploaded)
+        before = tally.margins(factors, values)
+        drawn = draw(rule, key=act.key, label=label, index=index, uploaded=uploaded, before=before)
+        tally.add(drawn.arm, values)
         made.append(
             Allocation(
                 participant=candidate.participant,
                 stratum=stratum,
                 sequence=drawn.index,
                 arm=drawn.arm,
-                randomized_on=candidate.participant.site.local(at).date(),
-                occurred_at=at,
-                protocol_version=version,
+                randomized_on=candidate.participant.site.local(act.at).date(),
+                occurred_at=act.at,
+                protocol_version=act.version,
                 cohort=cohort,
                 engine_version=ENGINE_VERSION,
                 strata_values=values,
+                counts_before=before,
+                uniform=drawn.uniform,
+                probabilities=drawn.probabilities,
                 evidence=candidate.evidence,
             )
         )
     stratum.drawn += len(group)
+    Stratum.objects.filter(pk=stratum.pk).update(drawn=stratum.drawn)
     return made
 
 
 def _write(made: list[Allocation], by: User) -> None:
     bulk.insert(made)
     bulk.insert(_waivers(made))
-    Stratum.objects.bulk_update({a.stratum_id: a.stratum for a in made}.values(), ["drawn"])
     stamped = {"occurred_at": made[0].occurred_at, "protocol_version": made[0].protocol_version}
     change_states(
         [a.participant for a in made], event=Event.RANDOMIZE, by=by, why="Randomization", stamped=stamped
@@ -242,28 +262,3 @@ def _waivers(made: Sequence[Allocation]) -> list[Consent]:
         for a in made
         if (reference := a.protocol_version.protocol.consent.waiver_reference)
     ]
-
-
-def upload_list(trial: Trial, *, arms: Sequence[str], by: User, label: str = "all") -> UploadedList:
-    """Seal a list made elsewhere with the trial's key; the database keeps ciphertext and its hash alone."""
-    require(by, Permission.UPLOAD_ALLOCATION_LIST, trial)
-    protocol = trial.protocol
-    if protocol.allocation.method != Method.UPLOADED_LIST:
-        raise Refused("This trial draws from its own list. A trial has a list or a method, never both.")
-    if faults := uploaded_faults(arms, protocol.allocation.arms):
-        raise Refused(" ".join(faults))
-    text = "\n".join(arms)
-    with audit.context(by=by, why=f"An allocation list of {len(arms)} is uploaded"):
-        stratum = Stratum.objects.create(trial=trial, label=label, total=len(arms))
-        return UploadedList.objects.create(
-            stratum=stratum,
-            sealed=seal_for(trial_key(trial), text, f"allocation-list:{stratum.pk}"),
-            sha256=hashlib.sha256(text.encode()).hexdigest(),
-            length=len(arms),
-        )
-
-
-def uploaded_arms(stratum: Stratum, key: bytes) -> list[str] | None:
-    """Open the list of a stratum, if one was uploaded."""
-    sealed = UploadedList.objects.filter(stratum=stratum).first()
-    return open_with(key, sealed.sealed, f"allocation-list:{stratum.pk}").split("\n") if sealed else None

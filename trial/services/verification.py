@@ -1,14 +1,18 @@
-"""Replaying what was allocated: from the trial's key, the lists that were uploaded and the log outside."""
+"""Replaying what was allocated: from the trial's keys, the lists that were uploaded and the log outside."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from trial import allocation_log
+from trial.allocation_rules import Method
+from trial.chances import Tally
 from trial.keys import trial_key
 from trial.models import Allocation, Stratum, Trial
-from trial.protocol_parts import Allocation as Rule
-from trial.randomization import ListExhausted, draw
-from trial.services.allocation import uploaded_arms
+from trial.randomization import Draw, ListExhausted, draw
+from trial.services.lists import uploaded_arms
 from trial.streams import RuleError, stream_label
+
+SILENT_ENGINE = "hmac-sha256-1"  # drew as today's does, and recorded the arm alone
 
 
 class Differs(Exception):
@@ -17,44 +21,60 @@ class Differs(Exception):
 
 def verify(trial: Trial) -> int:
     """Draw every allocation of a trial again and return how many there are; raise Differs at the first difference."""
-    key, seen = trial_key(trial), 0
+    seen, tallies = 0, dict[str, Tally]()
     for stratum in trial.strata.select_related("trial").order_by("label", "list_version"):
-        made = list(
-            stratum.allocations.select_related("participant", "protocol_version").order_by("sequence")
-        )
-        if stratum.drawn != len(made):
-            raise Differs(
-                f"Stratum {stratum.label}: {stratum.drawn} places are used, {len(made)} are on record."
-            )
-        uploaded = uploaded_arms(stratum, key)
-        for place, row in enumerate(made, 1):
-            if fault := next(_faults(row, place, stratum, key, uploaded), None):
-                raise Differs(f"Stratum {stratum.label}, place {place} ({row.participant}): {fault}.")
-        seen += len(made)
+        seen += _verify_list(stratum, tallies)
     _compare_log(trial)
     return seen
 
 
-def _faults(
-    row: Allocation, place: int, stratum: Stratum, key: bytes, uploaded: Sequence[str] | None
-) -> Iterator[str]:
-    rule = row.protocol_version.protocol.allocation
-    if row.sequence != place:
-        yield f"it is recorded as place {row.sequence}"
-    if rule.stratum_label(row.strata_values) != stratum.label:
-        yield "the strata it was drawn by lead to another stratum"
-    if row.arm != _drawn(rule, stratum, key, place, uploaded):
-        yield "the key draws another arm"
+def _verify_list(stratum: Stratum, tallies: dict[str, Tally]) -> int:
+    """Draw the allocations of one list again; a stratum's lists follow each other and are counted on."""
+    key = trial_key(stratum.trial, stratum.key_epoch)
+    made = list(stratum.allocations.select_related("participant", "protocol_version").order_by("sequence"))
+    if stratum.drawn != len(made):
+        raise Differs(f"Stratum {stratum.label}: {stratum.drawn} places are used, {len(made)} are on record.")
+    again = _Again(stratum, key)
+    for place, row in enumerate(made, 1):
+        tally = tallies.setdefault(stratum.label, Tally(row.protocol_version.protocol.allocation.arms))
+        if fault := next(again.faults(row, place, tally), None):
+            raise Differs(f"Stratum {stratum.label}, place {place} ({row.participant}): {fault}.")
+        tally.add(row.arm, row.strata_values)
+    return len(made)
 
 
-def _drawn(
-    rule: Rule, stratum: Stratum, key: bytes, place: int, uploaded: Sequence[str] | None
-) -> str | None:
-    label = stream_label(stratum.trial.code, stratum.list_version, stratum.label)
-    try:
-        return draw(rule.rule(stratum.total), key=key, label=label, index=place, uploaded=uploaded).arm
-    except (ListExhausted, RuleError):
-        return None
+class _Again:
+    """One list, drawn again."""
+
+    def __init__(self, stratum: Stratum, key: bytes) -> None:
+        self.stratum, self.key = stratum, key
+        self.label = stream_label(stratum.trial.code, stratum.list_version, stratum.label)
+        self.uploaded = uploaded_arms(stratum, key)
+
+    def faults(self, row: Allocation, place: int, tally: Tally) -> Iterator[str]:
+        """Say what differs between a row and the draw of its place."""
+        plan = row.protocol_version.protocol.allocation
+        if row.sequence != place:
+            yield f"it is recorded as place {row.sequence}"
+        if plan.stratum_label(row.strata_values) != self.stratum.label:
+            yield "the strata it was drawn by lead to another stratum"
+        before = tally.margins([str(factor) for factor, _ in plan.factors], row.strata_values)
+        if row.engine_version != SILENT_ENGINE and row.counts_before != before:
+            yield "the counts it was drawn by are not those of the people before"
+        drawn = self._drawn(row, place, before)
+        if drawn is None or row.arm != drawn.arm:
+            yield "the key draws another arm"
+        elif (row.uniform, row.probabilities) != (drawn.uniform, drawn.probabilities):
+            yield "the key draws another number, or its chances were others"
+
+    def _drawn(self, row: Allocation, place: int, before: Mapping[str, Any]) -> Draw | None:
+        plan = row.protocol_version.protocol.allocation
+        rule = plan.rule(self.stratum.total)
+        given = self.uploaded if plan.method is Method.UPLOADED_LIST else None
+        try:
+            return draw(rule, key=self.key, label=self.label, index=place, uploaded=given, before=before)
+        except (ListExhausted, RuleError):
+            return None
 
 
 def _compare_log(trial: Trial) -> None:

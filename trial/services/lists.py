@@ -1,0 +1,102 @@
+"""The lists of a trial: begun, gone on with, uploaded; and the key behind them, changed."""
+
+import hashlib
+from collections.abc import Sequence
+
+from django.db.models import Count
+
+from trial import audit
+from trial.allocation_rules import Method
+from trial.chances import Tally
+from trial.crypto import open_with, seal_for
+from trial.keys import current_epoch, ensure_key, trial_key
+from trial.models import Allocation, KeyEpoch, Stratum, Trial, UploadedList, User
+from trial.protocol_parts import Allocation as Plan
+from trial.randomization import uploaded_faults
+from trial.roles import Permission
+from trial.services.conduct import stamp
+from trial.services.trials import Refused, require
+from trial.streams import RuleError
+
+
+def list_in_use(trial: Trial, plan: Plan, *, label: str, epoch: int, cohort_size: int | None) -> Stratum:
+    """Lock and return the list that the next draw of a stratum is taken from; one used up where there is no other.
+
+    Everybody who draws from this stratum waits here, so slots are used in order and none twice. Lists made under
+    an earlier key are never drawn from again.
+    """
+    lists = trial.strata.filter(label=label, key_epoch=epoch).order_by("list_version")
+    locked = list(lists.select_for_update())
+    for row in locked:
+        if row.total is None or row.drawn < row.total:
+            return row
+    if plan.method is Method.UPLOADED_LIST and not locked:
+        raise RuleError(
+            f"This protocol draws from an uploaded list and none was given for {label}. Upload it first"
+        )
+    if locked and (plan.method is not Method.RANDOM_ALLOCATION_RULE or plan.total or not cohort_size):
+        return locked[-1]
+    whole = plan.method is Method.RANDOM_ALLOCATION_RULE
+    _begin(trial, label, epoch, (plan.total or cohort_size) if whole else None)
+    return list_in_use(trial, plan, label=label, epoch=epoch, cohort_size=cohort_size)
+
+
+def _begin(trial: Trial, label: str, epoch: int, total: int | None) -> Stratum:
+    last = trial.strata.filter(label=label).order_by("-list_version").first()
+    place = {"trial": trial, "label": label, "list_version": last.list_version + 1 if last else 1}
+    return Stratum.objects.get_or_create(**place, defaults={"key_epoch": epoch, "total": total})[0]
+
+
+def tally_of(stratum: Stratum, plan: Plan) -> Tally:
+    """Count who was allocated in a stratum so far, from whichever of its lists."""
+    tally = Tally(plan.arms)
+    made = Allocation.objects.filter(stratum__trial=stratum.trial, stratum__label=stratum.label)
+    for arm, used, people in made.values_list("arm", "strata_values").annotate(people=Count("pk")):
+        tally.add(arm, used, people)
+    return tally
+
+
+def upload_list(trial: Trial, *, arms: Sequence[str], by: User, label: str = "all") -> UploadedList:
+    """Seal a list made elsewhere with the trial's key; the database keeps ciphertext and its hash alone.
+
+    A stratum that has a list goes on with this one when that is used up.
+    """
+    require(by, Permission.UPLOAD_ALLOCATION_LIST, trial)
+    plan = trial.protocol.allocation
+    if plan.method is not Method.UPLOADED_LIST:
+        raise Refused("This trial draws from its own list. A trial has a list or a method, never both.")
+    if faults := uploaded_faults(arms, plan.arms):
+        raise Refused(" ".join(faults))
+    text = "\n".join(arms)
+    with audit.context(by=by, why=f"An allocation list of {len(arms)} is uploaded"):
+        stratum = _begin(trial, label, current_epoch(trial), len(arms))
+        return UploadedList.objects.create(
+            stratum=stratum,
+            sealed=seal_for(trial_key(trial), text, f"allocation-list:{stratum.pk}"),
+            sha256=hashlib.sha256(text.encode()).hexdigest(),
+            length=len(arms),
+        )
+
+
+def uploaded_arms(stratum: Stratum, key: bytes) -> list[str] | None:
+    """Open the list of a stratum, if one was uploaded."""
+    sealed = UploadedList.objects.filter(stratum=stratum).first()
+    return open_with(key, sealed.sealed, f"allocation-list:{stratum.pk}").split("\n") if sealed else None
+
+
+def change_key(trial: Trial, *, reason: str, by: User) -> KeyEpoch:
+    """Make a new sealed key: every stratum goes on with a list of its own under it; what was drawn stays."""
+    require(by, Permission.UPLOAD_ALLOCATION_LIST, trial)
+    if not reason.strip():
+        raise Refused("Write why the key is changed: it may have been seen, an officer left, other.")
+    with audit.context(by=by, why=reason):
+        trial = Trial.objects.select_for_update().get(pk=trial.pk)
+        number = current_epoch(trial) + 1
+        return KeyEpoch.objects.create(
+            trial=trial,
+            number=number,
+            key_fingerprint=ensure_key(trial.code, number),
+            reason=reason,
+            begun_by=by,
+            **stamp(trial, None),
+        )
