@@ -18,7 +18,7 @@ from screening.models import (
 )
 from screening.offer_admin import ReferralAdmin  # noqa: F401  its module registers offers
 from screening.outcome_admin import DiagnosisInline, ExamInline, TreatmentInline
-from screening.participant_acts import FREEZE_COHORT, RANDOMIZE_COHORT, SCREENING_ACTS
+from screening.participant_acts import FREEZE_COHORT, RANDOMIZE_COHORT, SCREENING_ACTS, SIGN_COHORT
 from screening.steps import FILE_STEPS, FILM_STEPS, intake_sentence
 from trial import admin as trial_admin
 from trial.admin import WHEN
@@ -102,7 +102,7 @@ class ParticipantAdmin(trial_admin.ParticipantAdmin):
 
 @admin.register(Cohort)
 class CohortAdmin(trial_admin.CohortAdmin):
-    acts = (RANDOMIZE_COHORT,)
+    acts = (SIGN_COHORT, RANDOMIZE_COHORT)
 
 
 @admin.register(Trial)

@@ -6,12 +6,12 @@ from typing import Any
 from screening.services import cohort, referral
 from screening.vocabulary import FilmState
 from trial.acts import Act
-from trial.admin_forms import DeathForm, ObjectionForm, WithdrawalForm
-from trial.allocation_rules import Method
+from trial.admin_forms import DeathForm, ObjectionForm, SignForm, WithdrawalForm
 from trial.models import Allocation, Cohort, Participant, Trial, User
 from trial.participant_acts import alive_and_in
+from trial.protocol_parts import Timing
 from trial.roles import Permission
-from trial.services.trials import Refused
+from trial.services import signatures
 from trial.states import State, TrialState
 
 UNSETTLED = (State.REGISTERED, State.ELIGIBLE, State.NOT_ELIGIBLE)
@@ -19,7 +19,7 @@ UNSETTLED = (State.REGISTERED, State.ELIGIBLE, State.NOT_ELIGIBLE)
 
 def together(trial: Trial) -> bool:
     """Tell whether the trial randomizes a frozen cohort rather than one participant after another."""
-    return trial.protocol.allocation.method == Method.RANDOM_ALLOCATION_RULE
+    return trial.protocol.allocation.when is Timing.COHORT
 
 
 def evidence_of(row: Participant) -> Mapping[str, str]:
@@ -52,11 +52,6 @@ def _randomize(row: Participant, _: dict[str, Any], by: User) -> str:
     if known := Allocation.objects.filter(participant=row).first():
         at = f"{known.recorded_at:%Y-%m-%d at %H:%M:%S} UTC"
         return f"{row} was randomized on {at} already; nothing new was drawn."
-    if together(row.trial):
-        raise Refused(
-            f"Trial {row.trial} randomizes its frozen cohort together. Open the trial and freeze the cohort. "
-            "Nothing was drawn."
-        )
     cohort.randomize(row, by=by)
     return f"{row} is randomized."
 
@@ -79,6 +74,13 @@ def _object(row: Participant, data: dict[str, Any], by: User) -> str:
 def _freeze(trial: Trial, _: dict[str, Any], by: User) -> str:
     made = cohort.freeze_cohort(trial, by=by)
     return f"A cohort of {made.size} is frozen. Open it under Cohorts to randomize it."
+
+
+def _sign(row: Cohort, data: dict[str, Any], by: User) -> str:
+    signatures.sign_cohort(row, by=by, password=data["password"])
+    given = signatures.signatures_of(row).count()
+    missing = "It can be randomized." if given >= signatures.SIGNERS else "Another person has to sign too."
+    return f"You have signed the cohort of {row.size}. {missing}"
 
 
 def _randomize_cohort(row: Cohort, _: dict[str, Any], by: User) -> str:
@@ -149,6 +151,17 @@ FREEZE_COHORT = Act(
     "to be randomized together. The list is hashed and never changed.",
     _freeze,
     possible=lambda trial: trial.state == TrialState.ACTIVE,
+)
+
+SIGN_COHORT = Act(
+    "sign",
+    "Sign the cohort",
+    Permission.SIGN_COHORT,
+    "With your name, the date and your password you confirm that the people on this list, and nobody else, are to "
+    "be randomized. Two people sign. The signature holds for this list with this hash alone.",
+    _sign,
+    SignForm,
+    possible=lambda row: row.trial.state == TrialState.ACTIVE and row.allocations.count() < row.size,
 )
 
 RANDOMIZE_COHORT = Act(

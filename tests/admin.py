@@ -10,7 +10,7 @@ from django.urls import reverse
 from screening.referrals import ContactOutcome
 from screening.services import cohort, referral
 from tests.browsing import browser
-from tests.factories import World, high_risk, in_arm, referral_of
+from tests.factories import World, freeze_and_sign, high_risk, in_arm, referral_of
 from trial.models import Allocation, Participant, User
 from trial.services import conduct
 
@@ -23,7 +23,7 @@ def noon(day: int) -> datetime:
 def under_way(world: World, count: int = 6) -> list[Allocation]:
     """Randomize a cohort on the 20th, so that calls since then fall into call hours whenever tests run."""
     high_risk(world, count)
-    frozen = cohort.freeze_cohort(world.trial, by=world.coordinator)
+    frozen = freeze_and_sign(world)
     return cohort.randomize_cohort(frozen, by=world.coordinator, occurred_at=noon(20))
 
 

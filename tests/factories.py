@@ -18,11 +18,11 @@ from screening.services import cohort, scoring
 from screening.services.setup import pin_model, with_waiver
 from screening.vocabulary import FilmState
 from trial import audit
-from trial.models import Allocation, Participant, Site, Trial, TrialKind, User
+from trial.models import Allocation, Cohort, Participant, Site, Trial, TrialKind, User
 from trial.partial_dates import PartialDate, parse
 from trial.protocol import Protocol, template
 from trial.roles import Role
-from trial.services import people, trials
+from trial.services import people, signatures, trials
 
 PASSWORD = "correct horse battery staple"
 _numbers = itertools.count(1)
@@ -166,9 +166,17 @@ def randomized(world: World, count: int = 6) -> list[Allocation]:
     return freeze_and_draw(world)
 
 
-def freeze_and_draw(world: World, occurred_at: datetime | None = None) -> list[Allocation]:
-    """Freeze and randomize everybody who is at high risk now."""
+def freeze_and_sign(world: World) -> Cohort:
+    """Freeze everybody who is at high risk now, and let two people sign the list."""
     frozen = cohort.freeze_cohort(world.trial, by=world.coordinator)
+    for signer in (world.coordinator, world.investigator):
+        signatures.sign_cohort(frozen, by=signer, password=PASSWORD)
+    return frozen
+
+
+def freeze_and_draw(world: World, occurred_at: datetime | None = None) -> list[Allocation]:
+    """Freeze, sign and randomize everybody who is at high risk now."""
+    frozen = freeze_and_sign(world)
     return cohort.randomize_cohort(frozen, by=world.coordinator, occurred_at=occurred_at)
 
 

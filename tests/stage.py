@@ -19,7 +19,15 @@ from screening.referrals import AppointmentEvent, ContactOutcome
 from screening.services import cohort, intake, outcomes, referral
 from screening.vocabulary import DiagnosisCode, DrugClass
 from tests.dicom import text_file
-from tests.factories import World, add_film, in_arm, make_participant, make_world, referral_of
+from tests.factories import (
+    World,
+    add_film,
+    freeze_and_sign,
+    in_arm,
+    make_participant,
+    make_world,
+    referral_of,
+)
 from trial.models import Allocation, Participant
 from trial.partial_dates import parse
 from trial.services import conduct
@@ -55,7 +63,7 @@ def make_stage(code: str = "DEMO") -> Stage:
     for person, mean in zip(people, means, strict=True):
         add_film(world, person, mean=mean)
     intake.receive(text_file(), site=world.site, source="test", by=world.radiology_it)
-    frozen = cohort.freeze_cohort(world.trial, by=world.coordinator)
+    frozen = freeze_and_sign(world)
     made = cohort.randomize_cohort(frozen, by=world.coordinator, occurred_at=_noon(DAY))
     screened = {a.participant_id for a in made if a.arm == "screening"}
     hidden = [mean for person, mean in zip(people, means, strict=True) if person.pk not in screened]

@@ -18,7 +18,7 @@ from analysis import services as analysis
 from analysis.models import Freeze
 from screening.models import Referral
 from screening.services import cohort
-from tests.factories import World, high_risk, make_participant, make_world
+from tests.factories import World, freeze_and_sign, high_risk, make_participant, make_world
 from trial import allocation_log
 from trial.allocation_rules import Method
 from trial.keys import trial_key
@@ -174,7 +174,7 @@ def test_one_person_asked_for_by_everybody_is_drawn_once(blocks):
 def test_a_cohort_randomized_twice_at_once_is_randomized_once(transactional_db):
     world = make_world()
     high_risk(world, 6)
-    frozen = cohort.freeze_cohort(world.trial, by=world.coordinator)
+    frozen = freeze_and_sign(world)
 
     answers = at_once([lambda: [a.pk for a in cohort.randomize_cohort(frozen, by=world.coordinator)]] * 3)
 

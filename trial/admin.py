@@ -35,6 +35,7 @@ from trial.protocol_table import ProtocolLine, compared, protocol_lines
 from trial.role_admin import RoleInline, RoleModelAdmin, StepFilter, holds, of_seen
 from trial.roles import Permission
 from trial.services import people
+from trial.services.signatures import signatures_of
 from trial.states import ProtocolState
 from trial.steps import PARTICIPANT_STEPS
 from trial.trial_acts import TRIAL_ACTS, VERSION_ACTS
@@ -393,7 +394,7 @@ class CohortAdmin(RoleModelAdmin):
     list_filter = (of_seen("trial"),)
     list_select_related = ("trial", "frozen_by")
     ordering = ("-occurred_at",)
-    fields = ("trial", "size", "sha256", "frozen_by_name", *WHEN, "people")
+    fields = ("trial", "size", "sha256", "frozen_by_name", "signed", *WHEN, "people")
     needs = {"people": P.SEE_PARTICIPANTS}
 
     def name_of(self, obj: Cohort) -> str:
@@ -402,6 +403,14 @@ class CohortAdmin(RoleModelAdmin):
     @admin.display(description="frozen by")
     def frozen_by_name(self, row: Cohort) -> str:
         return row.frozen_by.first_name or row.frozen_by.username
+
+    @admin.display(description="signed by")
+    def signed(self, row: Cohort) -> str:
+        given = [
+            f"{s.signer.first_name or s.signer.username}, {s.recorded_at:%Y-%m-%d %H:%M} UTC: {s.get_meaning_display()}"
+            for s in signatures_of(row)
+        ]
+        return "; ".join(given) or "nobody yet; two people sign before it is randomized"
 
     @admin.display(description="study numbers")
     def people(self, row: Cohort) -> str:

@@ -191,6 +191,16 @@ class ListForm(ActForm):
         return [line.strip() for line in lines if line.strip()]
 
 
+class SignForm(ActForm):
+    """The password again, which makes it a signature."""
+
+    password = forms.CharField(
+        label="Your password",
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        strip=False,
+    )
+
+
 class FindForm(forms.Form):
     """A hospital number, to find whose it is; sent by POST, for an address is logged."""
 

@@ -32,6 +32,7 @@ APPEND_ONLY = (
     "trial_cohort",
     "trial_uploadedlist",
     "trial_keyepoch",
+    "trial_signature",
     "trial_allocation",
 )
 # Rows of these change, with an audit context, and are never deleted.
@@ -84,6 +85,12 @@ BEGIN
     IF s.key_epoch <> s.epoch_now THEN
         RAISE EXCEPTION 'This list was made under key %, and the trial draws with key %.', s.key_epoch, s.epoch_now
             USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.cohort_id IS NOT NULL AND p.kind <> 'recorded' AND (
+        SELECT count(DISTINCT g.signer_id) FROM trial_signature g JOIN trial_cohort c
+            ON c.id = g.subject_id AND c.sha256 = g.content_sha256
+         WHERE c.id = NEW.cohort_id AND g.meaning = 'cohort') < 2 THEN
+        RAISE EXCEPTION 'A cohort is randomized when two people have signed it.' USING ERRCODE = 'check_violation';
     END IF;
     IF p.trial_state <> 'active' THEN
         RAISE EXCEPTION 'The trial is %, not active.', p.trial_state USING ERRCODE = 'check_violation';
@@ -218,6 +225,22 @@ MOVES = (
     )
 )
 
+# Nobody signs for somebody else, and nothing but what there is.
+SIGNATURE = """
+CREATE OR REPLACE FUNCTION check_signature() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.signer_id::text <> COALESCE(current_setting('pghistory.context_metadata', true)::jsonb->>'by', '') THEN
+        RAISE EXCEPTION 'Only the signer gives a signature.' USING ERRCODE = 'check_violation';
+    END IF;
+    IF NOT EXISTS (SELECT 1 FROM trial_cohort c WHERE c.id = NEW.subject_id AND c.trial_id = NEW.trial_id
+                     AND c.sha256 = NEW.content_sha256) THEN
+        RAISE EXCEPTION 'There is no such content of this trial to be signed.' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER check_signature BEFORE INSERT ON trial_signature FOR EACH ROW EXECUTE FUNCTION check_signature();
+"""
+
 HAPPENINGS = (
     "trial_eligibilityassessment",
     "trial_consent",
@@ -225,11 +248,13 @@ HAPPENINGS = (
     "trial_allocation",
 )
 HAPPENINGS_OF_TRIALS = ("trial_cohort", "trial_keyepoch", "trial_protocoldeviation")
-CLOCK = guard_clock("recorded_at", ("trial_participant", *HAPPENINGS, *HAPPENINGS_OF_TRIALS))
+CLOCK = guard_clock(
+    "recorded_at", ("trial_participant", "trial_signature", *HAPPENINGS, *HAPPENINGS_OF_TRIALS)
+)
 TRIALS = (
     trial_function("trial", "NEW.trial_id")
     + trial_function("participant", "SELECT trial_id FROM trial_participant WHERE id = NEW.participant_id")
-    + guard_trial("trial", versioned=HAPPENINGS_OF_TRIALS)
+    + guard_trial("trial", "trial_signature", versioned=HAPPENINGS_OF_TRIALS)
     + guard_trial("participant", "trial_baseline", versioned=HAPPENINGS)
 )
 # Whoever asks to be forgotten is, in a locked trial too, and is not called any more: `do_not_call` is not here.
@@ -246,6 +271,6 @@ TABLES = guard_tables(APPEND_ONLY, KEPT_BUT_CHANGING, asked_otherwise=("trial_us
 INSTALL = "\n".join(
     (
         *(FUNCTIONS, TABLES, guard_columns(STAYS), ACCOUNTS, DATES, MOVES, CLOCK, TRIALS),
-        *(ALLOCATION, PARTICIPANT, PROTOCOL, STRATUM),
+        *(ALLOCATION, PARTICIPANT, PROTOCOL, STRATUM, SIGNATURE),
     )
 )

@@ -497,6 +497,42 @@ class Cohort(Happening):
     frozen_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
 
 
+class Meaning(models.TextChoices):
+    """What a signature says (21 CFR 11.50: the meaning stands with the name and the moment)."""
+
+    COHORT = "cohort", "this list is to be randomized"
+
+
+@tracked()
+class Signature(Clinical):
+    """An electronic signature, bound to the content it was given for by its hash (21 CFR 11.70); never changed."""
+
+    SEE = Permission.SEE_TRIAL
+    TRIAL_PATH = "trial"
+    SITE_PATH = ""
+
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="signatures")
+    meaning = models.CharField(max_length=20, choices=Meaning)
+    subject_id = models.UUIDField(help_text="The row that was signed: a cohort.")
+    content_sha256 = models.CharField(
+        max_length=64, help_text="Of what was signed; another content is not signed."
+    )
+    signer = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    recorded_at = models.DateTimeField(db_default=Now(), editable=False, help_text="When it was given (UTC).")
+
+    class Meta:
+        ordering = ["recorded_at"]
+        constraints = [
+            one_of("meaning", Meaning, "signature_meaning_known"),
+            models.UniqueConstraint(
+                fields=["subject_id", "content_sha256", "meaning", "signer"], name="a_signature_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.signer.first_name or self.signer.username}: {self.get_meaning_display()}"
+
+
 @tracked()
 class KeyEpoch(Happening):
     """A further key of a trial: draws from here on are its own, on lists of their own. The first key has no row."""

@@ -44,6 +44,7 @@ class Permission(StrEnum):
     SEE_SCORE = "see_score"
     SEE_CONTROL_SCORE = "see_control_score"
     RANDOMIZE = "randomize"
+    SIGN_COHORT = "sign_cohort"
     UPLOAD_ALLOCATION_LIST = "upload_allocation_list"
     VERIFY_ALLOCATIONS = "verify_allocations"
     WITHDRAW = "withdraw"
@@ -99,7 +100,8 @@ MEANINGS: Mapping[Permission, str] = {
     P.SEE_SCORE: "See risk score and class of participants of the screening arm.",
     P.SEE_CONTROL_SCORE: "See risk score and class of everybody else: control, low risk, not yet randomized.",
     P.RANDOMIZE: "Freeze the cohort and randomize eligible participants.",
-    P.UPLOAD_ALLOCATION_LIST: "Upload the allocation list of a trial that brings its own.",
+    P.SIGN_COHORT: "Sign a frozen cohort; two people must, before it is randomized.",
+    P.UPLOAD_ALLOCATION_LIST: "Upload the allocation list of a trial that brings its own, and change the key.",
     P.VERIFY_ALLOCATIONS: "Replay every past allocation against the trial's key.",
     P.WITHDRAW: "Record that a participant withdrew.",
     P.RECORD_DEVIATION: "Record a protocol deviation.",
@@ -149,17 +151,17 @@ _REPORTS = (P.SEE_REPORT_POOLED, P.SEE_REPORT_BY_ARM)
 _GRANTS: Mapping[Role, tuple[Permission, ...]] = {
     R.INVESTIGATOR: (
         *(*_PEOPLE, *_CONDUCT, P.SEE_ALLOCATION, P.SEE_OUTCOMES),
-        *(P.APPROVE_PROTOCOL, P.RUN_TRIAL, P.SEE_REPORT_POOLED),
+        *(P.SIGN_COHORT, P.APPROVE_PROTOCOL, P.RUN_TRIAL, P.SEE_REPORT_POOLED),
     ),
     R.COORDINATOR: (
-        *(*_PEOPLE, *_CONDUCT, *_CALLS, *_UNBLINDED, P.REGISTER_PEOPLE, P.RANDOMIZE),
+        *(*_PEOPLE, *_CONDUCT, *_CALLS, *_UNBLINDED, P.REGISTER_PEOPLE, P.RANDOMIZE, P.SIGN_COHORT),
         *(P.UPLOAD_FILMS, P.SEE_INTAKE, P.EDIT_PROTOCOL, P.SEE_REPORT_POOLED),
     ),
     R.CALLER: (*_CALLS, P.SEE_IDENTITY),
     R.OUTCOME_RECORDER: (P.SEARCH_PEOPLE, P.SEE_IDENTITY, P.RECORD_OUTCOME, P.SEE_OUTCOMES),
     R.DATA_MANAGER: (
         *(*_PEOPLE, P.SEE_ALLOCATION, P.SEE_OUTCOMES, P.SEE_INTAKE, P.IMPORT_CLINICAL),
-        *(P.RECORD_DEVIATION, P.FREEZE_DATASET, P.SEE_REPORT_POOLED, P.SEE_AUDIT),
+        *(P.SIGN_COHORT, P.RECORD_DEVIATION, P.FREEZE_DATASET, P.SEE_REPORT_POOLED, P.SEE_AUDIT),
     ),
     R.TRIAL_STATISTICIAN: (P.FREEZE_DATASET, P.DOWNLOAD_DATASET, P.SEE_REPORT_POOLED),
     R.RANDOMIZATION_STATISTICIAN: (

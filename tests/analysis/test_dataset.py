@@ -24,7 +24,7 @@ from screening.services import referral as referrals
 from screening.vocabulary import DiagnosisCode, DrugClass
 from tests import dicom
 from tests.analysis.people import person as someone
-from tests.factories import World, add_film, make_participant, make_world, referral_of, sql
+from tests.factories import World, add_film, freeze_and_sign, make_participant, make_world, referral_of, sql
 from trial.models import Participant
 from trial.partial_dates import parse
 from trial.services import conduct, people
@@ -71,7 +71,7 @@ def randomized(
         who = make_participant(world)
         for mean in films:
             add_film(world, who, mean=mean)
-    frozen = cohort.freeze_cohort(world.trial, by=world.coordinator)
+    frozen = freeze_and_sign(world)
     made = cohort.randomize_cohort(frozen, by=world.coordinator, occurred_at=on(16))
     return {arm: [a.participant for a in made if a.arm == arm] for arm in ("screening", "control")}
 
@@ -191,7 +191,7 @@ def test_why_somebody_at_high_risk_was_not_randomized(year):
     gone, dead, late = (make_participant(year) for _ in range(3))
     for who in (gone, dead, late):
         add_film(year, who)
-    frozen = cohort.freeze_cohort(year.trial, by=year.coordinator)
+    frozen = freeze_and_sign(year)
     referrals.withdraw(gone, reason="Moves", by=year.coordinator)
     referrals.record_death(dead, died_on=parse("2023-02"), by=None)
 
@@ -234,7 +234,7 @@ def test_films_outside_the_window_do_not_count(year):
     add_film(year, who, mean="0.9", on=date(2022, 12, 31))
     for day in (date(2021, 12, 31), date(2023, 1, 1)):
         add_film(year, who, mean="0.1", on=day)
-    cohort.freeze_cohort(year.trial, by=year.coordinator)
+    freeze_and_sign(year)
 
     told = row(year, who)
 

@@ -12,7 +12,16 @@ from screening.services import outcomes, referral
 from screening.vocabulary import FilmState
 from tests.admin import act_url, booked, do, list_of, masked, noon, page_of
 from tests.browsing import browser, words
-from tests.factories import add_film, high_risk, in_arm, make_participant, make_world, randomized, referral_of
+from tests.factories import (
+    PASSWORD,
+    add_film,
+    high_risk,
+    in_arm,
+    make_participant,
+    make_world,
+    randomized,
+    referral_of,
+)
 from trial import audit, clock
 from trial.models import Allocation, Cohort, Participant
 from trial.partial_dates import PartialDate
@@ -78,6 +87,10 @@ def test_a_cohort_is_frozen_and_randomized_as_a_whole(world):
     told = do(world.coordinator, "freeze-cohort", world.trial)
     assert "A cohort of 4 is frozen" in words(told)
     frozen = Cohort.objects.get()
+    unsigned = do(world.coordinator, "randomize", frozen)
+    assert unsigned.status_code == 422 and "when 2 people have signed it" in words(unsigned)
+    for signer in (world.coordinator, world.investigator):
+        do(signer, "sign", frozen, password=PASSWORD)
     assert "4 participants are randomized" in words(do(world.coordinator, "randomize", frozen))
     assert "nothing new was drawn" in words(do(world.coordinator, "randomize", frozen))
     arms = list(Allocation.objects.values_list("arm", flat=True))

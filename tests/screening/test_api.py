@@ -9,7 +9,15 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from screening.models import ContactAttempt, DxaExam, Radiograph, Receipt
 from screening.services import cohort
 from tests.dicom import chest_film, ct_slice, lateral_film, text_file, truncated_film
-from tests.factories import add_film, high_risk, in_arm, make_participant, make_world, signed_in
+from tests.factories import (
+    add_film,
+    freeze_and_sign,
+    high_risk,
+    in_arm,
+    make_participant,
+    make_world,
+    signed_in,
+)
 from trial import allocation_log, models
 from trial.allocation_rules import Method
 from trial.keys import key_path
@@ -38,7 +46,7 @@ def blocks(db):
 def arms(world):
     """A participant of the screening arm and one of the control arm, randomized five days before NOON."""
     high_risk(world, 4)
-    frozen = cohort.freeze_cohort(world.trial, by=world.coordinator)
+    frozen = freeze_and_sign(world)
     made = cohort.randomize_cohort(
         frozen, by=world.coordinator, occurred_at=datetime(2023, 1, 20, 4, tzinfo=UTC)
     )
@@ -139,12 +147,10 @@ def test_a_restored_database_is_on_hold(blocks):
 def test_a_trial_of_one_cohort_randomizes_nobody_before_it_or_after_its_end(world):
     client, person = signed_in(world.coordinator), high_risk(world)[0]
 
-    assert refused(
-        client.post(conduct(person, "randomize")), 409, "list_not_ready", "freeze the cohort first"
-    )
-    cohort.randomize_cohort(cohort.freeze_cohort(world.trial, by=world.coordinator), by=world.coordinator)
+    assert refused(client.post(conduct(person, "randomize")), 409, "not_now", "freeze the cohort")
+    cohort.randomize_cohort(freeze_and_sign(world), by=world.coordinator)
     late = high_risk(world)[0]
-    assert refused(client.post(conduct(late, "randomize")), 409, "list_exhausted", "nothing was drawn")
+    assert refused(client.post(conduct(late, "randomize")), 409, "not_now", "Nothing was drawn")
 
 
 @pytest.mark.parametrize("role", [role for role in Role if Permission.RANDOMIZE not in MATRIX[role]])

@@ -13,6 +13,7 @@ from screening.vocabulary import FilmState
 from tests.factories import (
     World,
     add_film,
+    freeze_and_sign,
     high_risk,
     make_participant,
     randomized,
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 
 def freeze(world: World) -> Cohort:
-    return cohort.freeze_cohort(world.trial, by=world.coordinator)
+    return freeze_and_sign(world)
 
 
 def set_aside(person: Participant) -> None:

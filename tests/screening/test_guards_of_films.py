@@ -106,8 +106,9 @@ def test_findings_stay_with_whom_they_were_made_of(world):
     ):
         value = {"code": "osteoporosis", "drug_class": "denosumab"}[code]
         sql(
-            f"INSERT INTO screening_{table} (id, participant_id, {code}, {column}, source, occurred_at,"
-            " protocol_version_id) VALUES (gen_random_uuid(), %s, %s, '2023-02', 'test', now(), %s)",
+            f"INSERT INTO screening_{table} (id, participant_id, {code}, {column}, source, entered_in_error,"
+            " occurred_at, protocol_version_id)"
+            " VALUES (gen_random_uuid(), %s, %s, '2023-02', 'test', false, now(), %s)",
             one.pk, value, world.trial.protocol_version.pk,
         )  # fmt: skip
         assert "never given another" in refusal(f"UPDATE screening_{table} SET participant_id = %s", other.pk)

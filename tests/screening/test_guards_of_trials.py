@@ -12,7 +12,7 @@ from screening.services import referral, scoring
 from tests.factories import World, add_film, copy, make_participant, make_world, refusal, sql
 from tests.stage import Stage, make_stage
 from trial.models import Clinical, Participant, ProtocolVersion, Site, Stratum, Trial
-from trial.services import people, trials
+from trial.services import lists, people, trials
 from trial.services.trials import NotNow
 from trial.states import TrialEvent
 
@@ -35,6 +35,7 @@ def one_of_each(stage: Stage) -> dict[type, Any]:
         " protocol_version_id) SELECT gen_random_uuid(), now(), id, '[]', '', 0, %s, %s FROM trial_trial",
         stage.world.coordinator.pk, stage.world.trial.protocol_version.pk,
     )  # fmt: skip
+    lists.change_key(stage.world.trial, reason="A test.", by=stage.world.randomization_statistician)
     return {model: model.objects.first() for model in ROWS}
 
 
@@ -115,7 +116,7 @@ def test_who_asks_to_be_forgotten_is_forgotten_in_a_locked_trial_too(world):
     ],
 )
 def test_a_finding_is_of_a_day_that_the_calendar_has(world, model, column, values):
-    row = {"source": "test", "participant_id": make_participant(world).pk} | values
+    row = {"source": "test", "entered_in_error": False, "participant_id": make_participant(world).pk} | values
     row |= {"protocol_version_id": world.trial.protocol_version.pk}
     written = (
         f"INSERT INTO {model._meta.db_table} (id, occurred_at, {column}, {', '.join(row)})"

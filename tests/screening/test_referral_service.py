@@ -23,6 +23,7 @@ from screening.vocabulary import FilmState
 from tests import dicom
 from tests.factories import (
     World,
+    freeze_and_sign,
     high_risk,
     in_arm,
     make_participant,
@@ -56,7 +57,7 @@ def offered(world: World, days_ago: int = 20) -> Referral:
 
 def frozen_of(world: World) -> None:
     high_risk(world, 2)
-    cohort.freeze_cohort(world.trial, by=world.coordinator)
+    freeze_and_sign(world)
 
 
 def at(offer: Referral, day: int, hour: int = 10, minute: int = 0) -> datetime:

@@ -27,9 +27,11 @@ from trial.models import (
     User,
 )
 from trial.protocol import Protocol
+from trial.protocol_parts import Timing
 from trial.randomization import ENGINE_VERSION, draw
 from trial.services import lists
 from trial.services.conduct import change_states, consent_missing_before_randomization
+from trial.services.signatures import require_signed
 from trial.services.trials import NotNow, Refused
 from trial.states import Event, State, TrialState, next_state
 from trial.streams import stream_label
@@ -77,6 +79,7 @@ def randomize_cohort(cohort: Cohort, *, by: User, occurred_at: datetime | None =
         raise Refused(
             "The cohort's manifest does not match its hash. Nothing was drawn; tell the data manager."
         )
+    require_signed(cohort)
     by_number = Participant.objects.in_bulk(
         [m["study_number"] for m in cohort.manifest], field_name="study_number"
     )
@@ -86,7 +89,17 @@ def randomize_cohort(cohort: Cohort, *, by: User, occurred_at: datetime | None =
 
 def randomize(candidate: Candidate, *, by: User, occurred_at: datetime | None = None) -> Allocation:
     """Randomize one participant; a second request returns the first allocation and draws nothing."""
+    trial = candidate.participant.trial
+    if trial.protocol.allocation.when is Timing.COHORT and not _is_drawn(candidate.participant):
+        raise NotNow(
+            f"Trial {trial} randomizes its frozen cohort together. Open the trial and freeze the cohort. "
+            "Nothing was drawn."
+        )
     return _randomize(candidate.participant.trial, [candidate], by, occurred_at, None)[0]
+
+
+def _is_drawn(participant: Participant) -> bool:
+    return Allocation.objects.filter(participant=participant).exists()
 
 
 def _randomize(

@@ -25,26 +25,34 @@ def list_in_use(trial: Trial, plan: Plan, *, label: str, epoch: int, cohort_size
     Everybody who draws from this stratum waits here, so slots are used in order and none twice. Lists made under
     an earlier key are never drawn from again.
     """
-    lists = trial.strata.filter(label=label, key_epoch=epoch).order_by("list_version")
-    locked = list(lists.select_for_update())
-    for row in locked:
-        if row.total is None or row.drawn < row.total:
-            return row
-    if plan.method is Method.UPLOADED_LIST and not locked:
+    if found := _with_room(trial, label, epoch):
+        return found
+    # Lists are begun by one after the other: who waited here finds the one that was begun meanwhile.
+    Trial.objects.select_for_update(no_key=True).get(pk=trial.pk)
+    if found := _with_room(trial, label, epoch):
+        return found
+    last = trial.strata.filter(label=label, key_epoch=epoch).order_by("-list_version").first()
+    whole = plan.method is Method.RANDOM_ALLOCATION_RULE
+    if last and not (whole and cohort_size and not plan.total):
+        return last
+    if plan.method is Method.UPLOADED_LIST:
         raise RuleError(
             f"This protocol draws from an uploaded list and none was given for {label}. Upload it first"
         )
-    if locked and (plan.method is not Method.RANDOM_ALLOCATION_RULE or plan.total or not cohort_size):
-        return locked[-1]
-    whole = plan.method is Method.RANDOM_ALLOCATION_RULE
-    _begin(trial, label, epoch, (plan.total or cohort_size) if whole else None)
-    return list_in_use(trial, plan, label=label, epoch=epoch, cohort_size=cohort_size)
+    return _begin(trial, label, epoch, (plan.total or cohort_size) if whole else None)
+
+
+def _with_room(trial: Trial, label: str, epoch: int) -> Stratum | None:
+    lists = trial.strata.filter(label=label, key_epoch=epoch).order_by("list_version").select_for_update()
+    return next((row for row in lists if row.total is None or row.drawn < row.total), None)
 
 
 def _begin(trial: Trial, label: str, epoch: int, total: int | None) -> Stratum:
     last = trial.strata.filter(label=label).order_by("-list_version").first()
-    place = {"trial": trial, "label": label, "list_version": last.list_version + 1 if last else 1}
-    return Stratum.objects.get_or_create(**place, defaults={"key_epoch": epoch, "total": total})[0]
+    version = last.list_version + 1 if last else 1
+    return Stratum.objects.create(
+        trial=trial, label=label, list_version=version, key_epoch=epoch, total=total
+    )
 
 
 def tally_of(stratum: Stratum, plan: Plan) -> Tally:
@@ -69,6 +77,7 @@ def upload_list(trial: Trial, *, arms: Sequence[str], by: User, label: str = "al
         raise Refused(" ".join(faults))
     text = "\n".join(arms)
     with audit.context(by=by, why=f"An allocation list of {len(arms)} is uploaded"):
+        Trial.objects.select_for_update(no_key=True).get(pk=trial.pk)
         stratum = _begin(trial, label, current_epoch(trial), len(arms))
         return UploadedList.objects.create(
             stratum=stratum,

@@ -18,6 +18,7 @@ from trial import audit, clock
 from trial.models import Cohort, Participant, Trial
 from trial.roles import Role
 from trial.services import people as registry
+from trial.services import signatures
 
 RANDOMIZED_DAYS_AFTER_INDEX = 15
 
@@ -80,6 +81,8 @@ class Command(BaseCommand):
         frozen = Cohort.objects.filter(trial=trial).first() or cohort.freeze_cohort(
             trial, by=coordinator, occurred_at=at
         )
+        for signer in (coordinator, who[Role.INVESTIGATOR]):
+            signatures.sign_cohort(frozen, by=signer, password=None)
         cohort.randomize_cohort(frozen, by=coordinator, occurred_at=at)
         self.stdout.write(
             f"  Cohort of {frozen.size} at high risk (SHA-256 {frozen.sha256[:12]}…), "

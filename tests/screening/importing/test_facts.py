@@ -7,7 +7,15 @@ import pytest
 from screening.models import Diagnosis, DxaExam, Referral, Treatment
 from screening.referrals import AppointmentEvent, ContactOutcome, ReferralState
 from screening.services import cohort, referral
-from tests.factories import World, high_risk, in_arm, make_participant, randomized, referral_of
+from tests.factories import (
+    World,
+    freeze_and_sign,
+    high_risk,
+    in_arm,
+    make_participant,
+    randomized,
+    referral_of,
+)
 from tests.screening.importing.extracts import counts, known, messages, run
 from trial import clock
 from trial.models import Participant
@@ -130,7 +138,7 @@ def noon(day: int) -> datetime:
 def scanned_by_the_trial(world: World) -> Participant:
     """Return somebody of the screening arm who came for the scan on the 23rd."""
     high_risk(world, 2)
-    frozen = cohort.freeze_cohort(world.trial, by=world.coordinator)
+    frozen = freeze_and_sign(world)
     made = cohort.randomize_cohort(frozen, by=world.coordinator, occurred_at=noon(20))
     participant, by = in_arm(made, "screening"), world.caller
     offer = referral_of(participant)

@@ -6,7 +6,7 @@ import pytest
 
 from screening.services import cohort
 from tests.browsing import set_clock
-from tests.factories import high_risk, in_arm, make_participant
+from tests.factories import freeze_and_sign, high_risk, in_arm, make_participant
 from trial import clock
 
 
@@ -20,7 +20,7 @@ def noon(monkeypatch):
 def pair(world):
     """A woman of each arm, alike in everything else: (screening, control)."""
     high_risk(world, 4)
-    frozen = cohort.freeze_cohort(world.trial, by=world.coordinator)
+    frozen = freeze_and_sign(world)
     back = clock.now(world.trial) - timedelta(days=20)
     made = cohort.randomize_cohort(frozen, by=world.coordinator, occurred_at=back)
     return in_arm(made, "screening"), in_arm(made, "control")

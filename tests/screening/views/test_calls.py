@@ -9,7 +9,7 @@ from screening.models import Appointment, ContactAttempt, Referral
 from screening.services import cohort
 from screening.services import referral as referrals
 from tests.browsing import TAIPEI, browser, set_clock, words
-from tests.factories import high_risk, in_arm, make_world, randomized, referral_of
+from tests.factories import freeze_and_sign, high_risk, in_arm, make_world, randomized, referral_of
 from trial import clock
 from trial.models import Consent, Participant, TrialKind
 from trial.services import conduct, people
@@ -28,7 +28,7 @@ def offer(world):
 
 def randomized_before(world, days):
     high_risk(world, 4)
-    frozen = cohort.freeze_cohort(world.trial, by=world.coordinator)
+    frozen = freeze_and_sign(world)
     back = clock.now(world.trial) - timedelta(days=days)
     return cohort.randomize_cohort(frozen, by=world.coordinator, occurred_at=back)
 
@@ -345,7 +345,7 @@ def test_in_a_recorded_trial_nobody_is_called():
     past = make_world("PAST", kind=TrialKind.RECORDED)
     for participant in high_risk(past, 4):
         cohort.assess(participant, by=past.coordinator)
-    made = cohort.randomize_cohort(cohort.freeze_cohort(past.trial, by=past.coordinator), by=past.coordinator)
+    made = cohort.randomize_cohort(freeze_and_sign(past), by=past.coordinator)
     offer = referral_of(in_arm(made, "screening"))
     client = browser(past.caller)
 

@@ -1,0 +1,59 @@
+"""Electronic signatures: a password again, a meaning, bound to the content's hash (21 CFR 11.50, 11.70, 11.200)."""
+
+import logging
+
+from django.db.models import QuerySet
+
+from trial import audit
+from trial.models import Cohort, Meaning, Signature, TrialKind, User
+from trial.roles import Permission
+from trial.services.trials import Refused, require, require_open
+
+SIGNERS = 2  # different people, before a cohort is randomized
+access_log = logging.getLogger("screentrial.access")
+
+
+class NotSigned(Refused):
+    """What must be signed first is not, or not as it stands now; the message says by how many."""
+
+    code = "not_signed"
+
+
+def sign_cohort(cohort: Cohort, *, by: User, password: str | None) -> Signature:
+    """Sign a frozen cohort as it stands.
+
+    The password is asked for again at each signature; None is taken in demonstrations and recorded trials alone,
+    whose staff is played.
+    """
+    trial = cohort.trial
+    require(by, Permission.SIGN_COHORT, trial)
+    require_open(trial)
+    if not (password is None and trial.kind != TrialKind.LIVE) and not by.check_password(password or ""):
+        access_log.warning("signature of user %s refused: wrong password", by.pk)
+        raise Refused("This is not your password. Nothing was signed; type it again.")
+    with audit.context(by=by, why=Meaning.COHORT.label):
+        return Signature.objects.get_or_create(
+            trial=trial,
+            meaning=Meaning.COHORT,
+            subject_id=cohort.pk,
+            content_sha256=cohort.sha256,
+            signer=by,
+        )[0]
+
+
+def signatures_of(cohort: Cohort) -> QuerySet[Signature]:
+    """Return the signatures under a cohort as it stands."""
+    given = Signature.objects.filter(
+        subject_id=cohort.pk, content_sha256=cohort.sha256, meaning=Meaning.COHORT
+    )
+    return given.select_related("signer")
+
+
+def require_signed(cohort: Cohort) -> None:
+    """Raise NotSigned unless two different people have signed the cohort as it stands."""
+    given = [s.signer.first_name or s.signer.username for s in signatures_of(cohort)]
+    if len(given) < SIGNERS and cohort.trial.kind != TrialKind.RECORDED:
+        so_far = f"{given[0]} has" if given else "nobody has yet"
+        raise NotSigned(
+            f"A cohort is randomized when {SIGNERS} people have signed it; {so_far}. Nobody was randomized."
+        )
