@@ -90,7 +90,9 @@ def test_each_number_is_that_of_the_list_it_opens(busy):
 
 def test_the_coordinator_sees_how_the_trial_stands(busy):
     seen = numbers(busy.coordinator)
-    counts = {label: seen[label].number for label in (*PEOPLE, *CALLS, "files received", "scored", "set aside")}
+    counts = {
+        label: seen[label].number for label in (*PEOPLE, *CALLS, "files received", "scored", "set aside")
+    }
     assert list(counts.values()) == [7, 6, 6, 6, 1, 0, 0, 7, 6, 1]
     assert seen["protocol deviations are on record"].number == 1
     shown = words(browser(busy.coordinator).get(INDEX))
