@@ -1,5 +1,7 @@
 """The front door: the way to one's page, and a password of one's own."""
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -41,3 +43,10 @@ def test_a_password_that_is_no_good_is_refused_with_the_reason(world, old, new, 
     assert said in words(told)
     world.caller.refresh_from_db()
     assert world.caller.check_password(PASSWORD)
+
+
+def test_the_page_of_the_api_brings_no_style_or_script_of_its_own(world):
+    page = browser(world.coordinator).get(reverse("api-docs")).content.decode()
+
+    assert "swagger" in page and "api-docs.css" in page
+    assert not re.search(r"<style|style=|<script(?![^>]*src=)|//cdn", page)
