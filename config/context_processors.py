@@ -1,11 +1,13 @@
 """What every page's frame shows: where the user may go, and on which calendar their trials stand."""
 
+from datetime import date
 from typing import Any
 
 from django.http import HttpRequest
 
 from config.navigation import links_for
-from trial.models import Membership, TrialKind
+from trial import clock
+from trial.models import Membership, Trial, TrialKind
 from trial.roles import Role
 
 
@@ -19,5 +21,11 @@ def house(request: HttpRequest) -> dict[str, Any]:
     return {
         "nav": links_for(memberships),
         "roles": sorted({Role(m.role).words for m in memberships}),
-        "demonstrations": [t for t in trials if t.kind == TrialKind.DEMONSTRATION],
+        "demonstrations": [(t, _today(t)) for t in trials if t.kind == TrialKind.DEMONSTRATION],
     }
+
+
+def _today(trial: Trial) -> date:
+    """Return the day it is in a trial: at its first site, if it has one."""
+    site = trial.sites.select_related("trial").order_by("number").first()
+    return clock.today(site) if site else clock.now(trial).date()

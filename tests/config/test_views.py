@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from tests.browsing import browser, words
 from tests.factories import PASSWORD
+from trial import clock
 
 pytestmark = pytest.mark.django_db
 NEW = "nine apples under a bridge"
@@ -50,3 +51,20 @@ def test_the_page_of_the_api_brings_no_style_or_script_of_its_own(world):
 
     assert "swagger" in page and "api-docs.css" in page
     assert not re.search(r"<style|style=|<script(?![^>]*src=)|//cdn", page)
+
+
+def test_every_page_of_a_demonstration_says_which_day_it_is_there_and_which_dates_are_real(world):
+    day = str(clock.today(world.site))
+    for user, name in (
+        (world.caller, "worklist"),
+        (world.outcome_recorder, "people"),
+        (world.coordinator, "admin:index"),
+    ):
+        said = words(browser(user).get(reverse(name)))
+        assert f"it is {day} there" in said and "real time" in said, name
+
+
+def test_the_dashboard_of_a_demonstration_marks_the_dates_that_are_real(world):
+    assert re.search(
+        r"in force since [\d-]+ \(real time\)", words(browser(world.coordinator).get(reverse("admin:index")))
+    )
