@@ -158,3 +158,9 @@ def test_a_trial_of_others_is_not_on_the_board(busy):
     assert not [
         n for board in administrator.context["boards"] for n in (*board.people, *board.films, *board.tasks)
     ]
+
+
+def test_lists_of_films_and_files_give_reasons_in_words(busy):
+    intake.receive(b"no film", site=busy.site, source="test", by=None)
+    listed = words(browser(busy.coordinator).get("/admin/screening/receipt/"))
+    assert "not dicom" in listed and "not_dicom" not in listed
