@@ -1,13 +1,12 @@
 """What every page's frame shows: where the user may go, and on which calendar their trials stand."""
 
-from datetime import date
 from typing import Any
 
 from django.http import HttpRequest
 
 from config.navigation import links_for
 from trial import clock
-from trial.models import Membership, Trial, TrialKind
+from trial.models import Membership, TrialKind
 from trial.roles import Role
 
 
@@ -21,11 +20,5 @@ def house(request: HttpRequest) -> dict[str, Any]:
     return {
         "nav": links_for(memberships),
         "roles": sorted({Role(m.role).words for m in memberships}),
-        "demonstrations": [(t, _today(t)) for t in trials if t.kind == TrialKind.DEMONSTRATION],
+        "demonstrations": [(t, clock.now(t)) for t in trials if t.kind == TrialKind.DEMONSTRATION],
     }
-
-
-def _today(trial: Trial) -> date:
-    """Return the day it is in a trial: at its first site, if it has one."""
-    site = trial.sites.select_related("trial").order_by("number").first()
-    return clock.today(site) if site else clock.now(trial).date()
