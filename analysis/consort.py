@@ -18,7 +18,10 @@ class FlowDoesNotAddUp(ValueError):
 
 @dataclass(frozen=True)
 class Intake:
-    """Films as counted where they came in; `waiting` are received and not yet scored."""
+    """Film files as counted where they came in, each once: scored, waiting for it, or neither for a reason.
+
+    `set_aside` says how many were set aside, failed or rejected, and why.
+    """
 
     received: int
     scored: int
@@ -60,9 +63,12 @@ def flow(rows: Sequence[SubjectRow], intake: Intake) -> Flow:
     arms = by_arm(INTENTION_TO_TREAT.select(rows))
     eligible = [row for row in rows if row.eligible or row.arm]
     high = [row for row in eligible if row.risk_class == "high" or row.arm]
-    stem = (
-        Box("received", "Films received", intake.received),
+    films = (
+        Box("received", "Film files received", intake.received),
         Box("scored", "Films scored", intake.scored),
+    )
+    stem = (
+        *(films if intake.received else ()),  # a trial whose record came from outside had no files
         Box("registered", "People registered", len(rows)),
         Box("eligible", "Eligible", len(eligible)),
         Box("high_risk", "At high risk", len(high)),

@@ -10,6 +10,8 @@ from datetime import date, datetime
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from analysis.consort import Intake
 from analysis.subjects import CODEBOOK, Sex, SubjectRow, Variable
 from screening.densitometry import Measurement, MeasurementSite, MenopausalStatus
@@ -27,7 +29,8 @@ from screening.models import (
 )
 from screening.services.cohort import EXCLUDING_DIAGNOSES
 from screening.services.outcomes import age_at
-from screening.vocabulary import DiagnosisCode, FilmState
+from screening.steps import FILE_STEPS, FILM_STEPS
+from screening.vocabulary import DiagnosisCode
 from trial.eligibility import PriorEvent
 from trial.models import (
     Allocation,
@@ -43,6 +46,7 @@ from trial.partial_dates import PartialDate, parse
 from trial.protocol import Protocol
 from trial.protocol_parts import Exclusion
 from trial.states import Event, State
+from trial.steps import condition
 
 BASELINE_FIELDS = [f.name for f in Baseline._meta.concrete_fields if f.name not in ("id", "participant")]
 FOUND = {f.name for f in fields(SubjectRow)} & {f.name for f in fields(Findings)}
@@ -74,19 +78,22 @@ def build(trial: Trial, cut_off: datetime) -> Frozen:
 
 
 def intake(trial: Trial, cut_off: datetime) -> Intake:
-    """Count films by what became of them; a film sent twice is one film."""
-    films = Radiograph.objects.filter(trial=trial, received_at__lte=cut_off)
-    states = Counter(films.values_list("state", flat=True))
-    left = films.filter(state__in=[FilmState.SET_ASIDE, FilmState.FAILED]).values_list("reason", flat=True)
-    refused = Receipt.objects.filter(trial=trial, received_at__lte=cut_off, outcome="rejected")
-    reasons = Counter(left) + Counter(dict(refused.values_list("file_sha256", "reason")).values())
-    scored, waiting = states[FilmState.SCORED], states[FilmState.ELIGIBLE] + states[FilmState.RECEIVED]
-    return Intake(
-        received=scored + waiting + reasons.total(),
-        scored=scored,
-        set_aside={reason.replace("_", " "): n for reason, n in reasons.items()},
-        waiting=waiting,
+    """Count films by what became of them, as the dashboard does; a file sent twice is one file."""
+    came = {"trial": trial, "received_at__lte": cut_off}
+    films, files = Radiograph.objects.filter(**came), Receipt.objects.filter(**came)
+    scored, waiting = (films.filter(condition(FILM_STEPS, step)).count() for step in ("scored", "waiting"))
+    reasons = (
+        _reasons("set aside", films.filter(condition(FILM_STEPS, "set_aside")))
+        + _reasons("failed", films.filter(condition(FILM_STEPS, "failed")))
+        + _reasons("rejected", files.filter(condition(FILE_STEPS, "rejected")))
     )
+    return Intake(scored + waiting + reasons.total(), scored, reasons, waiting)
+
+
+def _reasons(what: str, rows: QuerySet[Radiograph] | QuerySet[Receipt]) -> Counter[str]:
+    """Count rows by what became of them and why: "rejected: not DICOM"."""
+    codes = rows.order_by().values_list("reason", flat=True)
+    return Counter(f"{what}: {code.replace('_', ' ').replace('dicom', 'DICOM')}" for code in codes)
 
 
 def subject_rows(trial: Trial, cut_off: datetime) -> list[SubjectRow]:

@@ -29,6 +29,7 @@ from analysis.subjects import ARM_CODES, ARMS
 SCREENING, CONTROL = (ARM_CODES[arm] for arm in ARMS)
 # A spreadsheet runs a cell that starts like this (OWASP, CSV injection); a plain number or interval may.
 FORMULA = re.compile(r"^[=+\-@\t\r]")
+INSIDE = re.compile(r" (?!\()")
 HARMLESS = re.compile(r"^-[\d.,()%\sInf-]*$")
 
 
@@ -52,6 +53,20 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     footnotes: tuple[str, ...] = ()
+
+    @property
+    def named(self) -> list[tuple[Row, list[tuple[str, str]]]]:
+        """Return each row with its cells under the names of their columns, to break before an interval only."""
+        return [
+            (
+                row,
+                [
+                    (name, INSIDE.sub("\u00a0", cell))
+                    for name, cell in zip(self.columns[1:], row.cells, strict=False)
+                ],
+            )
+            for row in self.rows
+        ]
 
 
 class Footnotes:

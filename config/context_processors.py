@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from config.navigation import links_for
+from trial import clock
 from trial.models import Membership, TrialKind
 from trial.roles import Role
 
@@ -19,5 +20,5 @@ def house(request: HttpRequest) -> dict[str, Any]:
     return {
         "nav": links_for(memberships),
         "roles": sorted({Role(m.role).words for m in memberships}),
-        "demonstrations": [t for t in trials if t.kind == TrialKind.DEMONSTRATION],
+        "demonstrations": [(t, clock.now(t)) for t in trials if t.kind == TrialKind.DEMONSTRATION],
     }

@@ -55,9 +55,8 @@ class Step(NamedTuple):
 
 
 FILMS = (
-    Step("received", Radiograph, P.SEE_INTAKE),
-    Step("scored", Radiograph, P.SEE_INTAKE, FILM_STEPS, "scored"),
-    Step("set aside", Radiograph, P.SEE_INTAKE, FILM_STEPS, "set_aside"),
+    *(Step(FILM_STEPS[step][0], Radiograph, P.SEE_INTAKE, FILM_STEPS, step) for step in FILM_STEPS),
+    Step("rejected", Receipt, P.SEE_INTAKE, FILE_STEPS, "rejected"),
 )
 PEOPLE = (
     Step("registered", Participant, P.SEE_PARTICIPANTS),
@@ -104,7 +103,7 @@ def _board(user: User, trial: Trial) -> Board:
     return Board(
         trial=trial,
         version=trial.versions.filter(state=ProtocolState.ACTIVE).first(),
-        films=_numbers(user, trial, FILMS, held),
+        films=_with_total(_numbers(user, trial, FILMS, held)),
         set_aside=_reasons(user, trial),
         last_film=last.received_at if last else None,
         people=_numbers(user, trial, PEOPLE, held),
@@ -114,6 +113,12 @@ def _board(user: User, trial: Trial) -> Board:
 
 def _numbers(user: User, trial: Trial, flow: tuple[Step, ...], held: set[Permission]) -> list[Number]:
     return _drawn([_number(user, trial, step, held) for step in flow if step.permission in held])
+
+
+def _with_total(films: list[Number]) -> list[Number]:
+    """Put above the films what came in: each file is in one of the numbers."""
+    received = Number("files received", sum(n.number for n in films), "", "each once; those below, together")
+    return _drawn([received, *films]) if films else []
 
 
 def _drawn(numbers: list[Number]) -> list[Number]:

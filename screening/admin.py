@@ -114,11 +114,23 @@ class FilmSteps(StepFilter):
     steps = FILM_STEPS
 
 
+class WithReason(RoleModelAdmin):
+    """Films and files, with the reason of intake in a few words and as a sentence."""
+
+    @admin.display(description="reason", ordering="reason")
+    def short(self, row: Any) -> str:
+        return row.reason.replace("_", " ") or NOTHING
+
+    @admin.display(description="reason")
+    def why(self, row: Any) -> str:
+        return intake_sentence(row.reason) if row.reason else NOTHING
+
+
 @admin.register(Radiograph)
-class RadiographAdmin(RoleModelAdmin):
+class RadiographAdmin(WithReason):
     """What became of each film, without its score."""
 
-    list_display = ("__str__", "participant", "study_date", "view", "state", "reason", "received_at")
+    list_display = ("__str__", "participant", "study_date", "view", "state", "short", "received_at")
     list_filter = (of_seen("trial"), FilmSteps, "state", ("reason", CodesFilter), "source")
     list_select_related = ("participant",)
     search_fields = ("participant__study_number",)
@@ -138,20 +150,16 @@ class RadiographAdmin(RoleModelAdmin):
         *("rows", "columns", "source", "received_at", "attempts", "file_sha256"),
     )
 
-    @admin.display(description="reason")
-    def why(self, row: Radiograph) -> str:
-        return intake_sentence(row.reason) if row.reason else NOTHING
-
 
 class FileSteps(StepFilter):
     steps = FILE_STEPS
 
 
 @admin.register(Receipt)
-class ReceiptAdmin(RoleModelAdmin):
+class ReceiptAdmin(WithReason):
     """What was answered to each file that arrived."""
 
-    list_display = ("received_at", "trial", "outcome", "reason", "source", "radiograph")
+    list_display = ("received_at", "trial", "outcome", "short", "source", "radiograph")
     list_filter = (
         of_seen("trial"),
         FileSteps,
@@ -165,10 +173,6 @@ class ReceiptAdmin(RoleModelAdmin):
 
     def name_of(self, obj: Receipt) -> str:
         return f"of {obj.received_at:%Y-%m-%d %H:%M} UTC"
-
-    @admin.display(description="reason")
-    def why(self, row: Receipt) -> str:
-        return intake_sentence(row.reason)
 
 
 @admin.register(ModelVersion)

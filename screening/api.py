@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from django.db.models import Prefetch
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
@@ -41,6 +41,12 @@ STATUS_OF = {
     ReceiptOutcome.SET_ASIDE: 202,
     ReceiptOutcome.REJECTED: 422,
 }
+TOLD = {
+    ReceiptOutcome.ACCEPTED: "Accepted: the film is kept and waits for its score.",
+    ReceiptOutcome.ALREADY_RECEIVED: "Received before: nothing changed.",
+    ReceiptOutcome.SET_ASIDE: "Kept, but set aside for the reason given.",
+    ReceiptOutcome.REJECTED: "Rejected for the reason given: correct the file and send it again.",
+}
 
 
 def register(router: DefaultRouter) -> None:
@@ -51,6 +57,9 @@ def register(router: DefaultRouter) -> None:
     router.register("dxa-exams", DxaExamViewSet, basename="api-dxa-exam")
 
 
+@extend_schema_view(
+    create=extend_schema(responses={201: ScreenedParticipantSerializer, 200: ScreenedParticipantSerializer})
+)
 class ScreenedParticipantViewSet(ParticipantViewSet):
     """Participants by study number, with what the trial does with them."""
 
@@ -95,7 +104,7 @@ class DicomParser(BaseParser):
 
 
 class RadiographViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GuardedViewSet):
-    """Chest films: what became of each, without its score; and one more sent in."""
+    """Chest films: what became of each, without its score."""
 
     queryset = Radiograph.objects.select_related("trial").order_by("-received_at", "pk")
     serializer_class = RadiographSerializer
@@ -115,11 +124,11 @@ class RadiographViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Guarde
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("trial", str, required=True, description="The trial's code."),
-            OpenApiParameter("site", int, required=True, description="The site's number."),
+            OpenApiParameter("trial", str, required=True),
+            OpenApiParameter("site", int, required=True),
         ],
         request={"application/dicom": OpenApiTypes.BINARY, "multipart/form-data": UploadSerializer},
-        responses=dict.fromkeys(STATUS_OF.values(), AnswerSerializer),
+        responses={STATUS_OF[o]: OpenApiResponse(AnswerSerializer, told) for o, told in TOLD.items()},
     )
     def create(self, request: Request) -> Response:
         """Send one film: 201 accepted, 200 already received, 202 set aside, 422 rejected, with the reason."""

@@ -28,6 +28,16 @@ def text_of(ds: Dataset, keyword: str) -> str:
     return "".join(letter for letter in text if letter.isprintable()).strip()
 
 
+def person_name(text: str) -> str:
+    """Return a name as people write it; DICOM's comes in parts and up to three scripts (PS3.5 section 6.2.1).
+
+    "Lin^Mei-Hua=林^美華" reads 林美華 (Lin Mei-Hua); a name that is no DICOM one stays as it is.
+    """
+    alphabetic, ideographic, *_ = [*(group.split("^") for group in text.split("=")), []]
+    latin, native = " ".join(" ".join(alphabetic).split()), "".join(ideographic)
+    return f"{native} ({latin})" if native and latin else native or latin
+
+
 def uid_of(ds: Dataset, keyword: str) -> str:
     """Return a valid UID (PS3.5 section 9) or refuse the file."""
     text = text_of(ds, keyword)

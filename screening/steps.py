@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.db.models import Exists, OuterRef, Q
 
-from screening.models import Appointment, ContactAttempt
+from screening.models import Appointment, ContactAttempt, Radiograph, Receipt
 from screening.reasons import Reason
 from screening.referrals import AppointmentState, ContactOutcome, ReferralState
 from screening.vocabulary import INTAKE_SENTENCES, FilmState, ReceiptOutcome
@@ -39,13 +39,24 @@ def _ending() -> Q:
     return soon & UNDER_WAY
 
 
+def _rejected() -> Q:
+    """Hold for the first rejection of each file that never became a film: sent again, it is one file still."""
+    same = {"trial": OuterRef("trial"), "file_sha256": OuterRef("file_sha256")}
+    earlier = Q(received_at__lt=OuterRef("received_at")) | Q(
+        received_at=OuterRef("received_at"), pk__lt=OuterRef("pk")
+    )
+    again = Receipt.objects.filter(earlier, outcome=ReceiptOutcome.REJECTED, **same)
+    return Q(outcome=ReceiptOutcome.REJECTED) & ~Exists(again) & ~Exists(Radiograph.objects.filter(**same))
+
+
+# The files received, each once, are the films of these four states and the files rejected.
 FILM_STEPS: Steps = {
     "waiting": ("waiting for a score", Q(state__in=[FilmState.RECEIVED, FilmState.ELIGIBLE])),
     "scored": ("scored", Q(state=FilmState.SCORED)),
     "set_aside": ("set aside", Q(state=FilmState.SET_ASIDE)),
     "failed": ("could not be scored", Q(state=FilmState.FAILED)),
 }
-FILE_STEPS: Steps = {"rejected": ("rejected", Q(outcome=ReceiptOutcome.REJECTED))}
+FILE_STEPS: Steps = {"rejected": ("rejected, each file once", _rejected)}
 OFFER_STEPS: Steps = {
     "called": ("called", _called),
     "came": ("came for the scan", _came),

@@ -39,15 +39,6 @@ CODES: Mapping[int, str] = {
     413: "too_large",
     415: "unsupported_media_type",
 }
-PROBLEM = {
-    "type": "object",
-    "description": "A refusal.",
-    "properties": {
-        "code": {"type": "string", "description": "Stable, for programs."},
-        "message": {"type": "string", "description": "What is wrong and what to do, for people."},
-    },
-    "required": ["code", "message"],
-}
 
 
 def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
@@ -113,13 +104,3 @@ def _sentences(detail: Any, name: str = "") -> Iterator[str]:
     else:
         said = " ".join(map(str, detail)) if isinstance(detail, list) else str(detail)
         yield f"{name}: {said}" if name else said
-
-
-def document(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add the refusal to the schema of every operation."""
-    result["components"].setdefault("schemas", {})["Problem"] = PROBLEM
-    answer = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    for operations in result["paths"].values():
-        for operation in operations.values():
-            operation["responses"]["default"] = {"description": "Refused.", "content": answer}
-    return result

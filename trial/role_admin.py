@@ -208,6 +208,11 @@ class CodesFilter(admin.AllValuesFieldListFilter):
         super().__init__(*args, **kwargs)
         self.lookup_choices = [code for code in self.lookup_choices if code]
 
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Offer the codes as words."""
+        for choice in super().choices(changelist):
+            yield choice | {"display": str(choice["display"]).replace("_", " ")}
+
 
 def of_seen(path: str) -> tuple[str, type[admin.RelatedOnlyFieldListFilter]]:
     """Return a filter by a related row that offers only those of rows the user sees."""

@@ -39,7 +39,9 @@ def _account(role: Role) -> Account:
     if known:
         return Account(known, role, None)
     password = secrets.token_urlsafe(9)
-    user = trials.create_account(role.value, password=password, name=role.words.capitalize(), by=None)
+    user = trials.create_account(
+        role.value, password=password, name=role.words[0].upper() + role.words[1:], by=None
+    )
     return Account(user, role, password)
 
 

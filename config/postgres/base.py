@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 # Finds no row, and so changes nothing, before the first migration has made the role.
 ACT_AS_APP = f"SELECT set_config('role', rolname, false) FROM pg_roles WHERE rolname = '{APP_ROLE}'"  # noqa: S608
 ACT_AS_OWNER = "RESET ROLE"
+HAS_TABLES = "SELECT to_regclass('django_migrations') IS NOT NULL"
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -71,7 +72,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         # On the bare connection: Django's cursors refuse to work while an atomic block awaits its rollback.
         idle = self.connection.info.transaction_status == TransactionStatus.IDLE
         changed = self.connection.execute(ACT_AS_OWNER if self.owner_depth else ACT_AS_APP)
-        if not self.owner_depth and not changed.rowcount:
+        if not self.owner_depth and not changed.rowcount and self._has_tables():
             logger.warning("Role %s does not exist: acting as the owner. Run `manage.py migrate`.", APP_ROLE)
         if idle and not self.connection.autocommit:
             self.connection.commit()  # leave no transaction open where there was none
+
+    def _has_tables(self) -> bool:
+        """Tell whether anything was ever migrated; before that there is nothing to guard."""
+        return self.connection.execute(HAS_TABLES).fetchone() == (True,)

@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from screening.headers import person_name
 from screening.importing.plan import WHY, Entry, Kind, RowRefused, Track, Verdict
 from screening.services import intake, referral
 from trial.forms import HistoryForm, PageForm, RegistrationForm, VitalStatusForm, plain
@@ -50,7 +52,8 @@ class Registration(Kind):
                 f"Registered at site {participant.site.number}; an import doesn't move people between sites."
             )
             raise RowRefused("other_site", said)
-        return Arrival(self.form.person(), site)
+        person = self.form.person()
+        return Arrival(replace(person, name=person_name(person.name)), site)  # as a film's name is read
 
     def key(self, entry: Entry) -> Hashable:
         return entry.fact.person.issuer, entry.fact.person.number

@@ -56,7 +56,7 @@ def test_an_error_of_randomization_stays_in_its_arm():
 
 
 def test_films_that_vanish_are_noticed():
-    with pytest.raises(FlowDoesNotAddUp, match=r"'Films received' less what left it.* is 349, not 350"):
+    with pytest.raises(FlowDoesNotAddUp, match=r"'Film files received' less what left it.* is 349, not 350"):
         flow(story(), replace(INTAKE, received=399))
 
 
@@ -110,10 +110,16 @@ def test_every_box_is_checked(where, box, message):
 
 def test_lines_for_a_console():
     lines = to_lines(flow(story(), INTAKE))
-    assert lines[0] == "Films received: 400"
+    assert lines[0] == "Film files received: 400"
     assert "        lateral view: 30" in lines
     assert "Screening arm: 52" in lines
     assert "  Called: 50" in lines
+
+
+def test_where_no_film_file_came_the_flow_begins_with_people():
+    found = flow(story(), Intake(0, 0))
+    assert [box.key for box in found.stem] == ["registered", "eligible", "high_risk", "randomized"]
+    assert "Film" not in " ".join(to_lines(found))
 
 
 def test_an_empty_trial_has_an_empty_flow():

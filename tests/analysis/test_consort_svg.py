@@ -19,7 +19,7 @@ def drawn(rows=None, intake=INTAKE, **options):
 def test_every_box_is_drawn_with_its_number():
     text = " ".join(element.text for element in drawn().iter(f"{SVG}text")).replace("\u00a0", " ")
     for words in (
-        "Films received (n = 400)",
+        "Film files received (n = 400)",
         "lateral view (n = 30)",
         "Randomized (n = 104)",
         "Control arm (n = 52)",

@@ -121,3 +121,13 @@ def test_text_lines_up():
 def test_empty_tables_are_no_error():
     assert to_text(effect_table([])).startswith("Effects by endpoint")
     assert subgroup_table([]).rows == ()
+
+
+def test_on_a_page_each_cell_knows_its_column_and_an_interval_stays_in_one_piece():
+    table = effect_table(effects(ROWS))
+
+    row, cells = next(found for found in table.named if found[0].label.startswith("All DXA"))
+
+    assert [name for name, _ in cells] == list(table.columns[1:])
+    assert [cell.replace("\u00a0", " ") for _, cell in cells] == list(row.cells)
+    assert all(cell.count(" ") == 1 and " (" in cell for _, cell in cells)

@@ -1,11 +1,13 @@
 """The dashboard: numbers a role may see, each equal to the list it opens, and nothing by arm."""
 
 import pytest
+from django.utils import timezone
 
+from analysis import dataset
 from config.dashboard import boards
 from screening.models import Radiograph
 from screening.referrals import ContactOutcome
-from screening.services import referral
+from screening.services import intake, referral
 from screening.vocabulary import FilmState
 from tests.admin import noon, under_way
 from tests.browsing import browser, words
@@ -19,6 +21,7 @@ from trial.services import conduct
 INDEX = "/admin/"
 PEOPLE = ["registered", "eligible", "at high risk", "randomized"]
 CALLS = ["called", "came for the DXA", "result recorded"]
+FILMS = ["files received", "waiting for a score", "scored", "set aside", "could not be scored", "rejected"]
 INSIDE = tuple(
     role
     for role in Role
@@ -56,6 +59,26 @@ def numbers(user):
     }
 
 
+def test_the_files_add_up_and_are_those_of_the_report(busy):
+    for _ in range(2):  # one broken file, sent twice
+        intake.receive(b"no film", site=busy.site, source="test", by=None)
+    lines = boards(busy.coordinator)[0].films
+    films = {line.label: line.number for line in lines}
+    report = dataset.intake(busy.trial, timezone.now())
+
+    assert films["files received"] == sum(films.values()) - films["files received"] == report.received == 8
+    assert films["rejected"] == 1 and films["scored"] == report.scored == 6
+    assert report.set_aside == {"rejected: not DICOM": 1, "set aside: lateral": 1}
+    opened = browser(busy.coordinator).get(lines[-1].url)
+    assert opened.context["cl"].result_count == 1
+
+
+def test_a_recorded_trial_is_not_told_to_send_films(busy):
+    recorded = make_world("RECORDED", kind="recorded")
+    shown = words(browser(recorded.coordinator).get(INDEX))
+    assert "loaded from outside" in shown and "Radiology sends them" not in shown
+
+
 def test_each_number_is_that_of_the_list_it_opens(busy):
     for role in INSIDE:
         page = browser(busy.cast[role])
@@ -68,7 +91,9 @@ def test_each_number_is_that_of_the_list_it_opens(busy):
 
 def test_the_coordinator_sees_how_the_trial_stands(busy):
     seen = numbers(busy.coordinator)
-    counts = {label: seen[label].number for label in (*PEOPLE, *CALLS, "received", "scored", "set aside")}
+    counts = {
+        label: seen[label].number for label in (*PEOPLE, *CALLS, "files received", "scored", "set aside")
+    }
     assert list(counts.values()) == [7, 6, 6, 6, 1, 0, 0, 7, 6, 1]
     assert seen["protocol deviations are on record"].number == 1
     shown = words(browser(busy.coordinator).get(INDEX))
@@ -88,7 +113,7 @@ def test_a_death_told_on_the_telephone_is_a_task_until_it_is_recorded(world):
 
 
 def test_each_role_sees_its_share_of_the_numbers(busy):
-    films, exams = ["received", "scored", "set aside"], ["DXA exams by any route"]
+    films, exams = FILMS, ["DXA exams by any route"]
     share = {
         "investigator": PEOPLE + exams,
         "coordinator": PEOPLE + CALLS + films,
@@ -145,3 +170,9 @@ def test_a_trial_of_others_is_not_on_the_board(busy):
     assert not [
         n for board in administrator.context["boards"] for n in (*board.people, *board.films, *board.tasks)
     ]
+
+
+def test_lists_of_films_and_files_give_reasons_in_words(busy):
+    intake.receive(b"no film", site=busy.site, source="test", by=None)
+    listed = words(browser(busy.coordinator).get("/admin/screening/receipt/"))
+    assert "not dicom" in listed and "not_dicom" not in listed

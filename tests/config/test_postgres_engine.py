@@ -298,9 +298,13 @@ class TestBeforeTheFirstMigration:
             yield wrapper
             wrapper.close()
 
-    def test_a_connection_opens_as_the_owner_and_says_so(self, database, caplog):
+    def test_a_connection_opens_as_the_owner_and_says_so_where_there_are_tables(self, database, caplog):
         assert who(database) == owner(database) == "screentrial_owner"
-        assert "manage.py migrate" in caplog.text
+        assert caplog.text == ""  # whatever is asked of an empty database says itself that it is empty
+        run(database, "CREATE TABLE django_migrations (id int)")
+        database.close()
+        assert who(database) == "screentrial_owner" and "manage.py migrate" in caplog.text
+        run(database, "DROP TABLE django_migrations")
         assert database.settings_dict["HOST"].endswith("sockets")
 
         ensure_app_role(database)

@@ -49,7 +49,7 @@ def test_a_sound_film_gives_its_facts():
     data = chest_film()
     film = read_film(data)
     assert (film.sop_instance_uid, film.study_instance_uid) == ("1.2.3.1", "1.2.3.2")
-    assert (film.issuer, film.patient_id, film.patient_name) == ("HOSPITAL-A", "H-000123", "PHANTOM^Test")
+    assert (film.issuer, film.patient_id, film.patient_name) == ("HOSPITAL-A", "H-000123", "PHANTOM Test")
     assert (film.sex, film.birth_date, film.patient_age) == ("F", date(1950, 5, 6), 71)
     assert (film.study_date, film.view, film.body_part) == (date(2022, 3, 4), "PA", "CHEST")
     assert (film.rows, film.columns, film.burned_in) == (300, 260, False)
@@ -189,7 +189,25 @@ def test_odd_texts_become_plain_ones():
     film = read_film(
         chest_film(PatientID=" 007 ", PatientName="Doe^J\x07ane", PatientSex="X", IssuerOfPatientID=None)
     )
-    assert (film.patient_id, film.patient_name, film.sex, film.issuer) == ("007", "Doe^Jane", "", "")
+    assert (film.patient_id, film.patient_name, film.sex, film.issuer) == ("007", "Doe Jane", "", "")
+
+
+@pytest.mark.parametrize(
+    ("stored", "read"),
+    [
+        ("Lin^Mei-Hua", "Lin Mei-Hua"),
+        ("Lin^Mei-Hua^^Dr.^PhD", "Lin Mei-Hua Dr. PhD"),
+        ("Lin^Mei-Hua=林^美華", "林美華 (Lin Mei-Hua)"),
+        ("Yamada^Tarou=山田^太郎=やまだ^たろう", "山田太郎 (Yamada Tarou)"),
+        ("=林^美華", "林美華"),
+        ("LIN MEI HUA", "LIN MEI HUA"),
+        ("^^^^", ""),
+        (None, ""),
+    ],
+)
+def test_a_name_is_read_as_people_write_it(stored, read):
+    film = read_film(chest_film(SpecificCharacterSet="ISO_IR 192", PatientName=stored))
+    assert film.patient_name == read
 
 
 def test_a_birth_date_that_is_none_is_unknown():

@@ -238,3 +238,31 @@ def test_the_schema_has_no_warnings_and_describes_the_refusals(world, tmp_path):
     assert '"Problem"' in path.read_text()
     assert signed_in(world.coordinator).get("/api/v1/schema/").status_code == 200
     assert APIClient().get("/api/v1/schema/").status_code == 403
+
+
+def operations(world):
+    schema = signed_in(world.coordinator).get(
+        "/api/v1/schema/", HTTP_ACCEPT="application/vnd.oai.openapi+json"
+    )
+    for path, methods in schema.json()["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method} {path}", operation
+
+
+def test_every_operation_says_what_it_does_who_may_and_what_it_answers(world):
+    for name, operation in operations(world):
+        assert operation["summary"] and "Needs the permission" in operation["description"], name
+        assert all(parameter.get("description") for parameter in operation.get("parameters", [])), name
+        assert all(answer["description"] for answer in operation["responses"].values()), name
+        assert {"403", "404"} <= set(operation["responses"]), name
+        assert {"409", "422"} <= set(operation["responses"]) or name.startswith("get"), name
+
+
+def test_who_asks_twice_is_told_in_the_schema_what_the_second_answer_means(world):
+    described = dict(operations(world))
+    for act in ("", "{study_number}/randomize/"):
+        answers = described[f"post /api/v1/participants/{act}"]["responses"]
+        assert "now" in answers["201"]["description"] and "before" in answers["200"]["description"]
+    sent = described["post /api/v1/radiographs/"]["responses"]
+    assert "set aside" in sent["202"]["description"] and "Rejected" in sent["422"]["description"]
+    assert "coordinator" in described["post /api/v1/participants/{study_number}/randomize/"]["description"]

@@ -35,7 +35,7 @@ def test_a_preview_writes_nothing_and_the_commit_does_what_it_said(world, extrac
     one, two = Participant.objects.order_by("study_number")
     assert (one.sex, one.birth_date, two.sex, two.birth_date) == ("female", "1950-02-03", "male", "1948-07")
     identity = people.reveal(one, by=world.coordinator)
-    assert (identity.number, identity.name, identity.phone) == ("A1", "PHANTOM^A1", "0900-000-001")
+    assert (identity.number, identity.name, identity.phone) == ("A1", "PHANTOM A1", "0900-000-001")
 
 
 def test_a_second_run_changes_nothing(world, extract):
@@ -112,7 +112,15 @@ def test_somebody_known_by_a_set_aside_film_gets_name_and_telephone(world, extra
 
     assert counts(run(world, path, "registration", commit=True)) == (1, 0, 0, 0)
     identity = people.reveal(Participant.objects.get(), by=world.coordinator)
-    assert (identity.name, identity.phone) == ("PHANTOM^Test", "0900-000-001")
+    assert (identity.name, identity.phone) == ("PHANTOM Test", "0900-000-001")
+
+
+@pytest.mark.parametrize("written", ["PHANTOM Test", "PHANTOM^Test"])
+def test_a_list_that_writes_a_name_as_the_film_does_or_plainly_changes_nothing(world, extract, written):
+    intake.receive(dicom.chest_film(), site=world.site, source="test", by=None)
+    path = extract("issuer,number,name", f"HOSPITAL-A,H-000123,{written}")
+
+    assert counts(run(world, path, "registration", commit=True)) == (0, 0, 1, 0)
 
 
 def test_registration_releases_films_that_were_held(extract):
