@@ -15,3 +15,10 @@ class TrialCommand(BaseCommand):
         """Refuse a database that was never migrated."""
         if Trial._meta.db_table not in connection.introspection.table_names():
             raise CommandError("The database has no tables yet: run `python manage.py migrate` first.")
+
+    def trial(self, code: str) -> Trial:
+        """Return the trial of a code, or say which there are."""
+        if trial := Trial.objects.filter(code=code).first():
+            return trial
+        known = ", ".join(Trial.objects.order_by("code").values_list("code", flat=True)) or "none yet"
+        raise CommandError(f"There is no trial {code!r}. Trials: {known}.")

@@ -6,7 +6,6 @@ from django.core.management.base import CommandError, CommandParser
 
 from trial.keys import KeyUnusable
 from trial.management.base import TrialCommand
-from trial.models import Trial
 from trial.services.verification import Differs, verify
 
 
@@ -21,10 +20,7 @@ class Command(TrialCommand):
 
     def handle(self, **options: Any) -> None:
         """Replay, and say what was seen."""
-        trial = Trial.objects.filter(code=options["trial"]).first()
-        if trial is None:
-            known = ", ".join(Trial.objects.order_by("code").values_list("code", flat=True)) or "none yet"
-            raise CommandError(f"There is no trial {options['trial']!r}. Trials: {known}.")
+        trial = self.trial(options["trial"])
         try:
             count = verify(trial)
         except (Differs, KeyUnusable) as no:
