@@ -1,5 +1,6 @@
 """The coordinators' place: trials, participants and what happened to them. `screening` adds to it."""
 
+import json
 from typing import Any
 
 from django.contrib import admin, messages
@@ -30,11 +31,13 @@ from trial.models import (
     StateChange,
     Trial,
 )
+from trial.pages import refusals
 from trial.participant_acts import DEVIATION, PARTICIPANT_ACTS
 from trial.protocol_table import ProtocolLine, compared, protocol_lines
 from trial.role_admin import RoleInline, RoleModelAdmin, StepFilter, holds, of_seen
 from trial.roles import Permission
 from trial.services import people
+from trial.services.receipt import receipt_of
 from trial.services.signatures import signatures_of
 from trial.states import ProtocolState
 from trial.steps import PARTICIPANT_STEPS
@@ -403,6 +406,33 @@ class CohortAdmin(RoleModelAdmin):
     @admin.display(description="frozen by")
     def frozen_by_name(self, row: Cohort) -> str:
         return row.frozen_by.first_name or row.frozen_by.username
+
+    def get_urls(self) -> list[URLPattern]:
+        receipt = path(
+            "<uuid:pk>/receipt/", self.admin_site.admin_view(self.receipt_view), name="trial_cohort_receipt"
+        )
+        return [receipt, *super().get_urls()]
+
+    def receipt_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        """Hand out the receipt, with arms and block sizes, to whoever may know them; each look is logged."""
+        row: Any = self.get_object(request, str(pk))
+        if not self.holds_over(request, P.UPLOAD_ALLOCATION_LIST, row):
+            raise Http404
+        told: list[str] = []
+        with refusals(told.append):
+            content = receipt_of(row, by=request.user)
+            name = f"{row.trial.code}-cohort-{row.sha256[:12]}-receipt.json"
+            told_by = {"Content-Disposition": f'attachment; filename="{name}"'}
+            return HttpResponse(
+                json.dumps(content, indent=1), content_type="application/json", headers=told_by
+            )
+        messages.warning(request, told[0])
+        return redirect("admin:trial_cohort_change", pk)
+
+    def page_links(self, request: HttpRequest, row: Any) -> list[tuple[str, str]]:
+        if not self.holds_over(request, P.UPLOAD_ALLOCATION_LIST, row):
+            return []
+        return [("Receipt of the randomization", reverse("admin:trial_cohort_receipt", args=[row.pk]))]
 
     @admin.display(description="signed by")
     def signed(self, row: Cohort) -> str:

@@ -46,7 +46,7 @@ def trial_key(trial: Trial, epoch: int | None = None) -> bytes:
     """Return the trial's key in use, or that of an earlier epoch; raise KeyUnusable (whose words name no arm)."""
     epoch = epoch or current_epoch(trial)
     key = _read(trial.code, epoch)
-    if not hmac.compare_digest(fingerprint(key), _recorded(trial, epoch)):
+    if not hmac.compare_digest(fingerprint(key), recorded_fingerprint(trial, epoch)):
         raise KeyUnusable(
             f"The key of trial {trial.code} is not the one its allocations were drawn with. Nothing was drawn. "
             "Ask the system administrator to put the right key file back."
@@ -54,7 +54,8 @@ def trial_key(trial: Trial, epoch: int | None = None) -> bytes:
     return key
 
 
-def _recorded(trial: Trial, epoch: int) -> str:
+def recorded_fingerprint(trial: Trial, epoch: int) -> str:
+    """Return the fingerprint on record of a key of the trial."""
     return trial.key_fingerprint if epoch == 1 else trial.key_epochs.get(number=epoch).key_fingerprint
 
 

@@ -49,6 +49,18 @@ def signatures_of(cohort: Cohort) -> QuerySet[Signature]:
     return given.select_related("signer")
 
 
+def given_under(cohort: Cohort) -> list[dict[str, str]]:
+    """Return who signed a cohort as it stands, when, and what it says."""
+    return [
+        {
+            "signer": s.signer.first_name or s.signer.username,
+            "at": s.recorded_at.isoformat(timespec="seconds"),
+            "meaning": str(s.get_meaning_display()),
+        }
+        for s in signatures_of(cohort)
+    ]
+
+
 def require_signed(cohort: Cohort) -> None:
     """Raise NotSigned unless two different people have signed the cohort as it stands."""
     given = [s.signer.first_name or s.signer.username for s in signatures_of(cohort)]
