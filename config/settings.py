@@ -130,6 +130,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep-unscored-films": {"task": "screening.tasks.sweep", "schedule": 5.0},
+    "randomize-who-is-ready": {"task": "screening.tasks.randomize_ready", "schedule": 60.0},
 }
 
 STORAGES = {

@@ -8,7 +8,7 @@ from celery import shared_task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from screening.services import scoring
+from screening.services import automatic, scoring
 from trial import audit
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,13 @@ def sweep() -> None:
     with audit.entry("task"):
         for film in scoring.claim_waiting():
             score_film.delay(film=str(film))
+
+
+@shared_task
+def randomize_ready() -> None:
+    """Randomize whoever is ready, in trials whose protocol randomizes by itself."""
+    with audit.entry("task"):
+        automatic.randomize_ready()
 
 
 def enqueue(film: UUID) -> None:

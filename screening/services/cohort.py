@@ -260,7 +260,9 @@ def _refuse_changed(cohort: Cohort, *, by: User) -> None:
         )
 
 
-def randomize(participant: Participant, *, by: User, occurred_at: datetime | None = None) -> Allocation:
+def randomize(
+    participant: Participant, *, by: User | None, occurred_at: datetime | None = None
+) -> Allocation:
     """Randomize one participant at high risk; a second request returns the first allocation."""
     if known := Allocation.objects.filter(participant=participant).first():
         return known

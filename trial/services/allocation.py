@@ -87,7 +87,7 @@ def randomize_cohort(cohort: Cohort, *, by: User, occurred_at: datetime | None =
     return _randomize(cohort.trial, candidates, by, occurred_at, cohort)
 
 
-def randomize(candidate: Candidate, *, by: User, occurred_at: datetime | None = None) -> Allocation:
+def randomize(candidate: Candidate, *, by: User | None, occurred_at: datetime | None = None) -> Allocation:
     """Randomize one participant; a second request returns the first allocation and draws nothing."""
     trial = candidate.participant.trial
     if trial.protocol.allocation.when is Timing.COHORT and not _is_drawn(candidate.participant):
@@ -105,7 +105,7 @@ def _is_drawn(participant: Participant) -> bool:
 def _randomize(
     trial: Trial,
     candidates: Sequence[Candidate],
-    by: User,
+    by: User | None,
     occurred_at: datetime | None,
     cohort: Cohort | None,
 ) -> list[Allocation]:
@@ -146,7 +146,7 @@ class _Act(NamedTuple):
 
 
 def _draw(
-    trial: Trial, fresh: list[Candidate], by: User, at: datetime, cohort: Cohort | None
+    trial: Trial, fresh: list[Candidate], by: User | None, at: datetime, cohort: Cohort | None
 ) -> list[Allocation]:
     version, epoch = _version_in_force(trial), current_epoch(trial)
     act, protocol = _Act(version, at, epoch, trial_key(trial, epoch)), version.protocol
@@ -253,7 +253,7 @@ def _take(
     return made
 
 
-def _write(made: list[Allocation], by: User) -> None:
+def _write(made: list[Allocation], by: User | None) -> None:
     bulk.insert(made)
     bulk.insert(_waivers(made))
     stamped = {"occurred_at": made[0].occurred_at, "protocol_version": made[0].protocol_version}
