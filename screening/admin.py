@@ -18,12 +18,12 @@ from screening.models import (
 )
 from screening.offer_admin import ReferralAdmin  # noqa: F401  its module registers offers
 from screening.outcome_admin import DiagnosisInline, ExamInline, TreatmentInline
-from screening.participant_acts import FREEZE_COHORT, RANDOMIZE_COHORT, SCREENING_ACTS, SIGN_COHORT
+from screening.participant_acts import ACTIVATE, FREEZE_COHORT, RANDOMIZE_COHORT, SCREENING_ACTS, SIGN_COHORT
 from screening.steps import FILE_STEPS, FILM_STEPS, intake_sentence
 from trial import admin as trial_admin
 from trial.admin import WHEN
 from trial.history import NOTHING
-from trial.models import Allocation, Cohort, Membership, Participant, Trial
+from trial.models import Allocation, Cohort, Membership, Participant, ProtocolVersion, Trial
 from trial.role_admin import CodesFilter, RoleInline, RoleModelAdmin, StepFilter, of_seen
 from trial.roles import Permission
 
@@ -38,7 +38,7 @@ class FilmInline(RoleInline):
     fields = ("study_date", "state", "reason", "view", "received_at")
 
 
-admin.site.unregister([Participant, Cohort, Trial])
+admin.site.unregister([Participant, Cohort, ProtocolVersion, Trial])
 
 
 @admin.register(Participant)
@@ -108,6 +108,11 @@ class CohortAdmin(trial_admin.CohortAdmin):
 @admin.register(Trial)
 class TrialAdmin(trial_admin.TrialAdmin):
     acts = (FREEZE_COHORT, *trial_admin.TrialAdmin.acts)
+
+
+@admin.register(ProtocolVersion)
+class ProtocolVersionAdmin(trial_admin.ProtocolVersionAdmin):
+    acts = (*trial_admin.ProtocolVersionAdmin.acts, ACTIVATE)
 
 
 class FilmSteps(StepFilter):

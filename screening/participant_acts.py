@@ -3,16 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from screening.services import cohort, referral
+from screening.services import cohort, referral, setup
 from screening.vocabulary import FilmState
 from trial.acts import Act
 from trial.admin_forms import DeathForm, ObjectionForm, SignForm, WithdrawalForm
-from trial.models import Allocation, Cohort, Participant, Trial, User
+from trial.models import Allocation, Cohort, Participant, ProtocolVersion, Trial, User
 from trial.participant_acts import alive_and_in
 from trial.protocol_parts import Timing
 from trial.roles import Permission
 from trial.services import signatures
-from trial.states import State, TrialState
+from trial.states import ProtocolEvent, State, TrialState
+from trial.trial_acts import version_can
 
 UNSETTLED = (State.REGISTERED, State.ELIGIBLE, State.NOT_ELIGIBLE)
 
@@ -77,7 +78,7 @@ def _freeze(trial: Trial, _: dict[str, Any], by: User) -> str:
 
 
 def _sign(row: Cohort, data: dict[str, Any], by: User) -> str:
-    signatures.sign_cohort(row, by=by, password=data["password"])
+    signatures.sign(row, by=by, password=data["password"])
     given = signatures.signatures_of(row).count()
     missing = "It can be randomized." if given >= signatures.SIGNERS else "Another person has to sign too."
     return f"You have signed the cohort of {row.size}. {missing}"
@@ -141,6 +142,27 @@ SCREENING_ACTS = (
         _death,
         DeathForm,
     ),
+)
+
+
+def _put_in_force(version: ProtocolVersion, _: dict[str, Any], by: User) -> str:
+    setup.put_in_force(version, by=by)
+    return f"{version} is in force."
+
+
+def _checklist(version: ProtocolVersion) -> Mapping[str, str]:
+    return {item.text: "yes" if item.met else f"not yet. {item.remedy}" for item in setup.checklist(version)}
+
+
+ACTIVATE = Act(
+    "activate",
+    "Put in force",
+    Permission.RUN_TRIAL,
+    "This version takes effect now and supersedes the one in force. Those allocated keep theirs. Every point below "
+    "has to be met.",
+    _put_in_force,
+    possible=version_can(ProtocolEvent.ACTIVATE),
+    facts=_checklist,
 )
 
 FREEZE_COHORT = Act(

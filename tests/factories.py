@@ -22,7 +22,7 @@ from trial.models import Allocation, Cohort, Participant, Site, Trial, TrialKind
 from trial.partial_dates import PartialDate, parse
 from trial.protocol import Protocol, template
 from trial.roles import Role
-from trial.services import people, signatures, trials
+from trial.services import people, protocols, signatures, trials
 
 PASSWORD = "correct horse battery staple"
 _numbers = itertools.count(1)
@@ -86,9 +86,12 @@ def make_world(
 
 def activate(world: World, protocol: Protocol) -> None:
     """Draft, approve and activate a protocol version by the people who may."""
-    version = trials.draft_protocol(world.trial, protocol=pinned(protocol, world.model), by=world.coordinator)
-    version = trials.approve_protocol(version, by=world.randomization_statistician)
-    world.trial = trials.activate(version, by=world.investigator)
+    version = protocols.draft_protocol(
+        world.trial, protocol=pinned(protocol, world.model), by=world.coordinator
+    )
+    signatures.sign(version, by=world.coordinator, password=PASSWORD)
+    version = protocols.approve_protocol(version, by=world.randomization_statistician, password=PASSWORD)
+    world.trial = protocols.activate(version, by=world.investigator)
     world.site.refresh_from_db()
 
 
@@ -170,7 +173,7 @@ def freeze_and_sign(world: World) -> Cohort:
     """Freeze everybody who is at high risk now, and let two people sign the list."""
     frozen = cohort.freeze_cohort(world.trial, by=world.coordinator)
     for signer in (world.coordinator, world.investigator):
-        signatures.sign_cohort(frozen, by=signer, password=PASSWORD)
+        signatures.sign(frozen, by=signer, password=PASSWORD)
     return frozen
 
 

@@ -38,7 +38,7 @@ from trial.role_admin import RoleInline, RoleModelAdmin, StepFilter, holds, of_s
 from trial.roles import Permission
 from trial.services import people
 from trial.services.receipt import receipt_of
-from trial.services.signatures import signatures_of
+from trial.services.signatures import given_under
 from trial.states import ProtocolState
 from trial.steps import PARTICIPANT_STEPS
 from trial.trial_acts import TRIAL_ACTS, VERSION_ACTS
@@ -49,6 +49,12 @@ P = Permission
 NOT_FOUND = (
     "Nobody in your trials has this number. Check it, and the hospital: films name it (Issuer of Patient ID)."
 )
+
+
+def signed_by(row: Cohort | ProtocolVersion) -> str:
+    """Return who signed, when and what it says."""
+    given = [f"{s['signer']}, {s['at']}: {s['meaning']}" for s in given_under(row)]
+    return "; ".join(given) or "nobody yet; two people sign"
 
 
 class SiteInline(RoleInline):
@@ -99,6 +105,9 @@ class ProtocolVersionAdmin(RoleModelAdmin):
         "drafted",
         "approved",
         "approved_at",
+        "signed",
+        "reason",
+        "effective_on",
         "activated_at",
         "sha256",
         "protocol",
@@ -114,6 +123,10 @@ class ProtocolVersionAdmin(RoleModelAdmin):
     def approved(self, version: ProtocolVersion) -> str:
         by = version.approved_by
         return (by.first_name or by.username) if by else "nobody yet"
+
+    @admin.display(description="signed by")
+    def signed(self, version: ProtocolVersion) -> str:
+        return signed_by(version)
 
     def rows(self, user: Any) -> QuerySet:
         """Return the versions, each with whether this user may know what is sealed in it."""
@@ -436,11 +449,7 @@ class CohortAdmin(RoleModelAdmin):
 
     @admin.display(description="signed by")
     def signed(self, row: Cohort) -> str:
-        given = [
-            f"{s.signer.first_name or s.signer.username}, {s.recorded_at:%Y-%m-%d %H:%M} UTC: {s.get_meaning_display()}"
-            for s in signatures_of(row)
-        ]
-        return "; ".join(given) or "nobody yet; two people sign before it is randomized"
+        return signed_by(row)
 
     @admin.display(description="study numbers")
     def people(self, row: Cohort) -> str:

@@ -159,6 +159,12 @@ class AmendmentForm(ActForm):
         help_text="One change a line, named as in the table of the version: referral window days = 200. "
         'Lists in brackets, words in quotes: subgroups = ["sex", "age_group"].',
     )
+    effective_on = forms.DateField(
+        label="Takes effect on",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="Not before this day; empty for as soon as it is signed.",
+    )
     why = text("Why", max_length=400, help_text="It stands beside each changed value, for whoever approves.")
 
 

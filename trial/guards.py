@@ -161,7 +161,15 @@ BEGIN
         RAISE EXCEPTION 'A protocol version needs the approval of a second person first; a draft has none.'
             USING ERRCODE = 'check_violation';
     END IF;
-    IF OLD.state <> 'draft' AND (NEW.definition, NEW.sha256) IS DISTINCT FROM (OLD.definition, OLD.sha256) THEN
+    IF NEW.state = 'active' AND OLD.state <> 'active' AND (
+        SELECT count(DISTINCT g.signer_id) FROM trial_signature g
+         WHERE g.subject_id = NEW.id AND g.content_sha256 = NEW.sha256 AND g.meaning = 'protocol') < 2
+       AND (SELECT kind FROM trial_trial WHERE id = NEW.trial_id) <> 'recorded' THEN
+        RAISE EXCEPTION 'A protocol version takes effect when two people have signed it.'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF OLD.state <> 'draft' AND (NEW.definition, NEW.sha256, NEW.reason, NEW.effective_on)
+       IS DISTINCT FROM (OLD.definition, OLD.sha256, OLD.reason, OLD.effective_on) THEN
         RAISE EXCEPTION 'An approved protocol version is frozen: write a new version.'
             USING ERRCODE = 'check_violation';
     END IF;
@@ -232,8 +240,11 @@ BEGIN
     IF NEW.signer_id::text <> COALESCE(current_setting('pghistory.context_metadata', true)::jsonb->>'by', '') THEN
         RAISE EXCEPTION 'Only the signer gives a signature.' USING ERRCODE = 'check_violation';
     END IF;
-    IF NOT EXISTS (SELECT 1 FROM trial_cohort c WHERE c.id = NEW.subject_id AND c.trial_id = NEW.trial_id
-                     AND c.sha256 = NEW.content_sha256) THEN
+    IF NOT EXISTS (SELECT 1 FROM trial_cohort c WHERE NEW.meaning = 'cohort' AND c.id = NEW.subject_id
+                     AND c.trial_id = NEW.trial_id AND c.sha256 = NEW.content_sha256)
+       AND NOT EXISTS (SELECT 1 FROM trial_protocolversion v WHERE NEW.meaning = 'protocol'
+                     AND v.id = NEW.subject_id AND v.trial_id = NEW.trial_id
+                     AND v.sha256 = NEW.content_sha256) THEN
         RAISE EXCEPTION 'There is no such content of this trial to be signed.' USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;

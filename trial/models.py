@@ -163,6 +163,8 @@ class ProtocolVersion(Clinical):
     approved_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
     approved_at = models.DateTimeField(null=True, blank=True)
     activated_at = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=400, blank=True, help_text="Why the version before it is amended.")
+    effective_on = models.DateField(null=True, blank=True, help_text="The day from which it may take effect.")
 
     class Meta:
         ordering = ["trial", "number"]
@@ -501,6 +503,7 @@ class Meaning(models.TextChoices):
     """What a signature says (21 CFR 11.50: the meaning stands with the name and the moment)."""
 
     COHORT = "cohort", "this list is to be randomized"
+    PROTOCOL = "protocol", "this protocol version is to take effect"
 
 
 @tracked()
@@ -513,7 +516,7 @@ class Signature(Clinical):
 
     trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="signatures")
     meaning = models.CharField(max_length=20, choices=Meaning)
-    subject_id = models.UUIDField(help_text="The row that was signed: a cohort.")
+    subject_id = models.UUIDField(help_text="The row that was signed.")
     content_sha256 = models.CharField(
         max_length=64, help_text="Of what was signed; another content is not signed."
     )

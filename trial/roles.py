@@ -59,6 +59,7 @@ class Permission(StrEnum):
     SEE_INTAKE = "see_intake"
     EDIT_PROTOCOL = "edit_protocol"
     APPROVE_PROTOCOL = "approve_protocol"
+    SIGN_PROTOCOL = "sign_protocol"
     RUN_TRIAL = "run_trial"
     FREEZE_DATASET = "freeze_dataset"
     DOWNLOAD_DATASET = "download_dataset"
@@ -115,6 +116,7 @@ MEANINGS: Mapping[Permission, str] = {
     P.SEE_INTAKE: "See what became of each file received, without its score.",
     P.EDIT_PROTOCOL: "Write a draft protocol version.",
     P.APPROVE_PROTOCOL: "Approve a protocol version written by somebody else.",
+    P.SIGN_PROTOCOL: "Sign a protocol version; two people must, before it takes effect.",
     P.RUN_TRIAL: "Activate, pause, close and lock the trial.",
     P.FREEZE_DATASET: "Freeze a dataset.",
     P.DOWNLOAD_DATASET: "Download a frozen dataset; arms are masked for whoever may not see them.",
@@ -151,11 +153,11 @@ _REPORTS = (P.SEE_REPORT_POOLED, P.SEE_REPORT_BY_ARM)
 _GRANTS: Mapping[Role, tuple[Permission, ...]] = {
     R.INVESTIGATOR: (
         *(*_PEOPLE, *_CONDUCT, P.SEE_ALLOCATION, P.SEE_OUTCOMES),
-        *(P.SIGN_COHORT, P.APPROVE_PROTOCOL, P.RUN_TRIAL, P.SEE_REPORT_POOLED),
+        *(P.SIGN_COHORT, P.APPROVE_PROTOCOL, P.SIGN_PROTOCOL, P.RUN_TRIAL, P.SEE_REPORT_POOLED),
     ),
     R.COORDINATOR: (
         *(*_PEOPLE, *_CONDUCT, *_CALLS, *_UNBLINDED, P.REGISTER_PEOPLE, P.RANDOMIZE, P.SIGN_COHORT),
-        *(P.UPLOAD_FILMS, P.SEE_INTAKE, P.EDIT_PROTOCOL, P.SEE_REPORT_POOLED),
+        *(P.UPLOAD_FILMS, P.SEE_INTAKE, P.EDIT_PROTOCOL, P.SIGN_PROTOCOL, P.SEE_REPORT_POOLED),
     ),
     R.CALLER: (*_CALLS, P.SEE_IDENTITY),
     R.OUTCOME_RECORDER: (P.SEARCH_PEOPLE, P.SEE_IDENTITY, P.RECORD_OUTCOME, P.SEE_OUTCOMES),
@@ -165,7 +167,14 @@ _GRANTS: Mapping[Role, tuple[Permission, ...]] = {
     ),
     R.TRIAL_STATISTICIAN: (P.FREEZE_DATASET, P.DOWNLOAD_DATASET, P.SEE_REPORT_POOLED),
     R.RANDOMIZATION_STATISTICIAN: (
-        *(P.SEE_PARTICIPANTS, *_UNBLINDED, P.SEE_CONTROL_SCORE, *_REPORTS, P.APPROVE_PROTOCOL),
+        *(
+            P.SEE_PARTICIPANTS,
+            *_UNBLINDED,
+            P.SEE_CONTROL_SCORE,
+            *_REPORTS,
+            P.APPROVE_PROTOCOL,
+            P.SIGN_PROTOCOL,
+        ),
         *(P.UPLOAD_ALLOCATION_LIST, P.VERIFY_ALLOCATIONS, P.FREEZE_DATASET, P.DOWNLOAD_DATASET),
     ),
     R.MONITORING_COMMITTEE: _REPORTS,

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from trial.acts import Act
-from trial.admin_forms import AmendmentForm, ListForm, ReasonForm
+from trial.admin_forms import AmendmentForm, ListForm, ReasonForm, SignForm
 from trial.allocation_rules import Method
 from trial.models import ProtocolVersion, Trial, User
 from trial.roles import Permission
-from trial.services import lists, trials
+from trial.services import lists, protocols, signatures, trials
 from trial.services.trials import Refused
 from trial.services.verification import Differs, verify
 from trial.states import (
@@ -110,22 +110,23 @@ TRIAL_ACTS = (
 )
 
 
-def _approve(version: ProtocolVersion, _: dict[str, Any], by: User) -> str:
-    trials.approve_protocol(version, by=by)
-    return f"{version} is approved and frozen."
+def _approve(version: ProtocolVersion, data: dict[str, Any], by: User) -> str:
+    protocols.approve_protocol(version, by=by, password=data["password"])
+    return f"{version} is approved, signed by you and frozen."
 
 
-def _activate(version: ProtocolVersion, _: dict[str, Any], by: User) -> str:
-    trials.activate(version, by=by)
-    return f"{version} is in force."
+def _sign(version: ProtocolVersion, data: dict[str, Any], by: User) -> str:
+    signatures.sign(version, by=by, password=data["password"])
+    return f"You have signed {version}."
 
 
-def _can(event: ProtocolEvent) -> Callable[[ProtocolVersion], bool]:
+def version_can(event: ProtocolEvent) -> Callable[[ProtocolVersion], bool]:
+    """Tell of a version whether an event may happen to it."""
     return lambda version: (ProtocolState(version.state), event) in PROTOCOL_TRANSITIONS
 
 
 def _amend(version: ProtocolVersion, data: dict[str, Any], by: User) -> str:
-    made = trials.amend_protocol(version, **data, by=by)
+    made = protocols.amend_protocol(version, **data, by=by)
     return f"{made} is drafted. A second person approves it on its own page."
 
 
@@ -140,19 +141,31 @@ VERSION_ACTS = (
         form=AmendmentForm,
     ),
     Act(
+        name="amend-allocation",
+        label="Draft the allocation",
+        permission=Permission.UPLOAD_ALLOCATION_LIST,
+        says="A new version is drafted with another method, block sizes or limit of the allocation, and nothing else. "
+        "Block sizes and limits are shown to nobody but you.",
+        run=_amend,
+        form=AmendmentForm,
+    ),
+    Act(
+        name="sign",
+        label="Sign",
+        permission=Permission.SIGN_PROTOCOL,
+        says="With your name, the date and your password you confirm that this version, as it stands, is to take "
+        "effect. Two people sign. Another content is not signed by it.",
+        run=_sign,
+        form=SignForm,
+        possible=lambda version: version.state in (ProtocolState.DRAFT, ProtocolState.APPROVED),
+    ),
+    Act(
         name="approve",
         label="Approve",
         permission=Permission.APPROVE_PROTOCOL,
-        says="You approve this version as it stands below. It is frozen then; a change is a new version.",
+        says="You approve and sign this version as it stands below. It is frozen then; a change is a new version.",
         run=_approve,
-        possible=_can(ProtocolEvent.APPROVE),
-    ),
-    Act(
-        name="activate",
-        label="Put in force",
-        permission=Permission.RUN_TRIAL,
-        says="This version takes effect now and supersedes the one in force. Those allocated keep theirs.",
-        run=_activate,
-        possible=_can(ProtocolEvent.ACTIVATE),
+        form=SignForm,
+        possible=version_can(ProtocolEvent.APPROVE),
     ),
 )

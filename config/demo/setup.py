@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from screening.models import ModelVersion
-from screening.services import scoring
+from screening.services import scoring, setup
 from screening.services.setup import pin_model, with_waiver
 from trial.models import Membership, Site, Trial, TrialKind, User
 from trial.protocol import Protocol, template
 from trial.roles import Role
-from trial.services import trials
+from trial.services import protocols, signatures, trials
 
 CODE = "DEMO"
 SITES = ((1, "North hospital (made up)", "Asia/Taipei"), (2, "South hospital (made up)", "Asia/Taipei"))
@@ -80,9 +80,10 @@ def ensure_trial(cast: list[Account]) -> Trial:
 def ensure_active(trial: Trial, protocol: Protocol, who: dict[Role, User]) -> Trial:
     """Draft, approve and activate the protocol by the people who may, unless that is done."""
     if trial.state == "draft":
-        version = trials.draft_protocol(trial, protocol=protocol, by=who[Role.COORDINATOR])
-        version = trials.approve_protocol(version, by=who[Role.RANDOMIZATION_STATISTICIAN])
-        trial = trials.activate(version, by=who[Role.INVESTIGATOR])
+        version = protocols.draft_protocol(trial, protocol=protocol, by=who[Role.COORDINATOR])
+        signatures.sign(version, by=who[Role.COORDINATOR], password=None)
+        version = protocols.approve_protocol(version, by=who[Role.RANDOMIZATION_STATISTICIAN])
+        trial = setup.put_in_force(version, by=who[Role.INVESTIGATOR])
     return trial
 
 

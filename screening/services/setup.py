@@ -3,9 +3,32 @@
 from decimal import Decimal
 
 from screening.models import ModelVersion
+from trial.models import ProtocolVersion, Trial, TrialKind, User
 from trial.protocol import Protocol
+from trial.services import protocols
+from trial.services.protocols import Item
 
 NOTE = "Fixed to a registered model version."
+
+
+def put_in_force(version: ProtocolVersion, *, by: User) -> Trial:
+    """Let a protocol version take effect, once its checklist is met, the model's points too."""
+    return protocols.activate(version, by=by, further=[model_item(version)])
+
+
+def checklist(version: ProtocolVersion) -> list[Item]:
+    """Return every point of a version's checklist."""
+    return [*protocols.checklist(version), model_item(version)]
+
+
+def model_item(version: ProtocolVersion) -> Item:
+    """Say whether the model that a version names is registered here, by checksum; records bring their scores."""
+    named = version.protocol.score
+    here = ModelVersion.objects.filter(
+        name=named.name, version=named.version, sha256=named.weights_sha256 or "-"
+    ).exists()
+    met = here or version.trial.kind == TrialKind.RECORDED
+    return Item(f"Model {named.name} {named.version} is registered", met, "Register it, or name another.")
 
 
 def pin_model(protocol: Protocol, version: ModelVersion, *, threshold: Decimal | None = None) -> Protocol:

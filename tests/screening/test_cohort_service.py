@@ -22,7 +22,7 @@ from tests.factories import (
 from trial import audit
 from trial.models import Allocation, Cohort, Consent, Participant
 from trial.partial_dates import parse
-from trial.services import conduct, people, trials
+from trial.services import conduct, people, protocols, signatures, trials
 from trial.services.trials import NotNow, Refused
 from trial.states import TrialEvent
 
@@ -46,8 +46,9 @@ def risk_of(person: Participant) -> tuple[str, int, int]:
 def amend(world: World, **changes: object) -> None:
     """Put an amended protocol in force, by the people who may."""
     new = world.trial.protocol.amended(changes, note="An amendment.")
-    version = trials.draft_protocol(world.trial, protocol=new, by=world.coordinator)
-    trials.activate(trials.approve_protocol(version, by=world.investigator), by=world.investigator)
+    version = protocols.draft_protocol(world.trial, protocol=new, by=world.coordinator)
+    signatures.sign(version, by=world.coordinator, password=None)
+    protocols.activate(protocols.approve_protocol(version, by=world.investigator), by=world.investigator)
 
 
 # --- the cohort is judged once more when it is drawn ---------------------------------------------------------
@@ -189,7 +190,7 @@ def test_only_who_may_freezes_a_cohort_and_drafts_a_protocol(world):
     with pytest.raises(Refused, match="don't include"):
         cohort.freeze_cohort(world.trial, by=world.caller)
     with pytest.raises(Refused, match="don't include: edit protocol"):
-        trials.draft_protocol(world.trial, protocol=world.trial.protocol, by=world.monitor)
+        protocols.draft_protocol(world.trial, protocol=world.trial.protocol, by=world.monitor)
 
 
 def test_a_locked_trial_registers_and_corrects_nobody(world):

@@ -37,7 +37,7 @@ from trial.models import (
 )
 from trial.protocol import template
 from trial.roles import Role
-from trial.services import conduct, people, trials
+from trial.services import conduct, people, protocols, trials
 
 INDEX = "/admin/"
 BLINDED = ("data_manager", "investigator", "monitor")
@@ -332,14 +332,15 @@ def test_a_protocol_version_is_approved_by_a_second_person_and_shows_who_gave_ea
     new = new.amended({"minimum_age": 45}, note="As the ethics board asked.")
     author = world.randomization_statistician
     trials.give_role(author, role=Role.COORDINATOR, trial=world.trial, by=None)
-    version = trials.draft_protocol(world.trial, protocol=new, by=author)
+    version = protocols.draft_protocol(world.trial, protocol=new, by=author)
     shown = words(browser(world.investigator).get(page_of(version)))
     assert "minimum age 45 (before: 40) ours As the ethics board asked." in shown
     assert "referral window days 180 paper" in shown
-    told = do(author, "approve", version)
+    told = do(author, "approve", version, password=PASSWORD)
     assert "A second person must approve it" in words(told)
     assert do(world.coordinator, "approve", version).status_code == 404
-    do(world.investigator, "approve", version)
+    do(world.investigator, "approve", version, password=PASSWORD)
+    do(author, "sign", version, password=PASSWORD)
     do(world.investigator, "activate", version)
     assert list(ProtocolVersion.objects.order_by("number").values_list("state", flat=True)) == [
         "superseded",
@@ -348,8 +349,8 @@ def test_a_protocol_version_is_approved_by_a_second_person_and_shows_who_gave_ea
 
 
 def test_a_version_with_open_places_is_not_approved_and_says_which(world):
-    version = trials.draft_protocol(world.trial, protocol=template("opscan"), by=world.coordinator)
-    told = words(do(world.randomization_statistician, "approve", version))
+    version = protocols.draft_protocol(world.trial, protocol=template("opscan"), by=world.coordinator)
+    told = words(do(world.randomization_statistician, "approve", version, password=PASSWORD))
     for place in ("score.name", "score.version", "score.weights_sha256", "consent.waiver_reference"):
         assert f"{place} is" in told
     version.refresh_from_db()

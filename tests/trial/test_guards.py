@@ -96,7 +96,13 @@ def test_an_approval_stays_as_it_was_given(world):
 
 def draft(world: World, **values: object) -> tuple:
     """Return the statement that writes a protocol version of the next number."""
-    row = {"id": "gen_random_uuid()", "number": "9", "definition": "'{}'", "sha256": "repeat('0', 64)"}
+    row = {
+        "id": "gen_random_uuid()",
+        "number": "9",
+        "definition": "'{}'",
+        "sha256": "repeat('0', 64)",
+        "reason": "''",
+    }
     row |= {"trial_id": f"'{world.trial.pk}'", "state": "'draft'", "drafted_by_id": str(world.coordinator.pk)}
     row |= {name: str(value) for name, value in values.items()}
     return (f"INSERT INTO trial_protocolversion ({', '.join(row)}) VALUES ({', '.join(row.values())})",)

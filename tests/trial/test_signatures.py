@@ -29,11 +29,11 @@ def test_a_cohort_waits_for_two_different_people(world, frozen):
         return str(no.value)
 
     assert "nobody has yet" in told()
-    signatures.sign_cohort(frozen, by=world.coordinator, password=PASSWORD)
-    signatures.sign_cohort(frozen, by=world.coordinator, password=PASSWORD)
+    signatures.sign(frozen, by=world.coordinator, password=PASSWORD)
+    signatures.sign(frozen, by=world.coordinator, password=PASSWORD)
     assert f"{world.coordinator.first_name} has" in told()
     assert not Allocation.objects.exists()
-    signatures.sign_cohort(frozen, by=world.data_manager, password=PASSWORD)
+    signatures.sign(frozen, by=world.data_manager, password=PASSWORD)
     assert len(cohort.randomize_cohort(frozen, by=world.coordinator)) == 4
 
 
@@ -42,11 +42,11 @@ def test_a_signature_needs_the_password_again_and_the_permission(world, frozen, 
         caplog.at_level(logging.WARNING, logger="screentrial.access"),
         pytest.raises(Refused, match="not your password"),
     ):
-        signatures.sign_cohort(frozen, by=world.coordinator, password="guess")
+        signatures.sign(frozen, by=world.coordinator, password="guess")
     assert f"user {world.coordinator.pk}" in caplog.text and "guess" not in caplog.text
     with pytest.raises(Refused, match="sign cohort"):
-        signatures.sign_cohort(frozen, by=world.caller, password=PASSWORD)
-    assert not Signature.objects.exists()
+        signatures.sign(frozen, by=world.caller, password=PASSWORD)
+    assert not Signature.objects.filter(subject_id=frozen.pk).exists()
 
 
 def test_the_page_asks_for_the_password_and_shows_who_signed_when_and_for_what(world, frozen):

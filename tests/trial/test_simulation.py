@@ -19,7 +19,7 @@ from trial.protocol import template
 from trial.protocol_parts import Allocation, Factor
 from trial.randomization import blocks, draws
 from trial.recruitment import Recruitment, RecruitmentRefused
-from trial.services import trials
+from trial.services import protocols
 from trial.simulation import Simulation
 from trial.streams import KeyedStream, stream_label
 
@@ -280,7 +280,7 @@ def test_a_draft_is_simulated_before_it_is_in_force(db):
     world = make_world(active=False)
     with pytest.raises(CommandError, match="no protocol yet"):
         run()
-    trials.draft_protocol(world.trial, protocol=template("opscan"), by=world.coordinator)
+    protocols.draft_protocol(world.trial, protocol=template("opscan"), by=world.coordinator)
     assert json.loads(run(json=True))["people"] == 500
 
 

@@ -5,11 +5,12 @@ import logging
 from django.db.models import QuerySet
 
 from trial import audit
-from trial.models import Cohort, Meaning, Signature, TrialKind, User
+from trial.models import Cohort, Meaning, ProtocolVersion, Signature, TrialKind, User
 from trial.roles import Permission
-from trial.services.trials import Refused, require, require_open
+from trial.services.trials import Refused, require
 
-SIGNERS = 2  # different people, before a cohort is randomized
+SIGNERS = 2  # different people, before a cohort is randomized or a protocol version takes effect
+NEEDS = {Meaning.COHORT: Permission.SIGN_COHORT, Meaning.PROTOCOL: Permission.SIGN_PROTOCOL}
 access_log = logging.getLogger("screentrial.access")
 
 
@@ -19,45 +20,42 @@ class NotSigned(Refused):
     code = "not_signed"
 
 
-def sign_cohort(cohort: Cohort, *, by: User, password: str | None) -> Signature:
-    """Sign a frozen cohort as it stands.
+def sign(subject: Cohort | ProtocolVersion, *, by: User, password: str | None) -> Signature:
+    """Sign a frozen cohort or a protocol version as it stands; signing twice is signing once.
 
     The password is asked for again at each signature; None is taken in demonstrations and recorded trials alone,
     whose staff is played.
     """
-    trial = cohort.trial
-    require(by, Permission.SIGN_COHORT, trial)
-    require_open(trial)
+    trial, meaning = subject.trial, _meaning(subject)
+    require(by, NEEDS[meaning], trial)
     if not (password is None and trial.kind != TrialKind.LIVE) and not by.check_password(password or ""):
         access_log.warning("signature of user %s refused: wrong password", by.pk)
         raise Refused("This is not your password. Nothing was signed; type it again.")
-    with audit.context(by=by, why=Meaning.COHORT.label):
+    with audit.context(by=by, why=meaning.label):
         return Signature.objects.get_or_create(
-            trial=trial,
-            meaning=Meaning.COHORT,
-            subject_id=cohort.pk,
-            content_sha256=cohort.sha256,
-            signer=by,
+            trial=trial, meaning=meaning, subject_id=subject.pk, content_sha256=subject.sha256, signer=by
         )[0]
 
 
-def signatures_of(cohort: Cohort) -> QuerySet[Signature]:
-    """Return the signatures under a cohort as it stands."""
-    given = Signature.objects.filter(
-        subject_id=cohort.pk, content_sha256=cohort.sha256, meaning=Meaning.COHORT
-    )
-    return given.select_related("signer")
+def _meaning(subject: Cohort | ProtocolVersion) -> Meaning:
+    return Meaning.COHORT if isinstance(subject, Cohort) else Meaning.PROTOCOL
 
 
-def given_under(cohort: Cohort) -> list[dict[str, str]]:
-    """Return who signed a cohort as it stands, when, and what it says."""
+def signatures_of(subject: Cohort | ProtocolVersion) -> QuerySet[Signature]:
+    """Return the signatures under a cohort or protocol version as it stands; for another content none counts."""
+    given = Signature.objects.filter(subject_id=subject.pk, content_sha256=subject.sha256)
+    return given.filter(meaning=_meaning(subject)).select_related("signer")
+
+
+def given_under(subject: Cohort | ProtocolVersion) -> list[dict[str, str]]:
+    """Return who signed, when, and what it says."""
     return [
         {
             "signer": s.signer.first_name or s.signer.username,
             "at": s.recorded_at.isoformat(timespec="seconds"),
             "meaning": str(s.get_meaning_display()),
         }
-        for s in signatures_of(cohort)
+        for s in signatures_of(subject)
     ]
 
 

@@ -2,22 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
-
-from django.utils import timezone
 
 from trial import audit
 from trial.keys import ensure_key
-from trial.models import Membership, ProtocolVersion, Site, Trial, TrialKind, User
-from trial.protocol import Protocol, ProtocolError
-from trial.protocol_table import SEALED
+from trial.models import Membership, Site, Trial, TrialKind, User
 from trial.roles import Permission, Role, conflicts
 from trial.states import (
-    ProtocolEvent,
-    ProtocolState,
     TrialEvent,
     TrialState,
-    next_protocol_state,
     next_trial_state,
 )
 
@@ -75,88 +67,6 @@ def add_site(trial: Trial, *, number: int, name: str, time_zone: str, by: User |
         site.full_clean()
         site.save()
         return site
-
-
-def draft_protocol(
-    trial: Trial, *, protocol: Protocol, by: User, why: str = "A protocol version is drafted"
-) -> ProtocolVersion:
-    """Write a new draft version of the trial's protocol."""
-    require(by, Permission.EDIT_PROTOCOL, trial)
-    with audit.context(by=by, why=why):
-        last = trial.versions.order_by("-number").first()
-        return ProtocolVersion.objects.create(
-            trial=trial,
-            number=last.number + 1 if last else 1,
-            definition=protocol.to_dict(),
-            sha256=protocol.sha256(),
-            drafted_by=by,
-        )
-
-
-def amend_protocol(
-    version: ProtocolVersion, *, changes: Mapping[str, Any], why: str, by: User
-) -> ProtocolVersion:
-    """Draft a new version that differs from this one at dotted paths, and says of each why."""
-    if SEALED & set(changes) and not may_open_seal(by, version.trial):
-        raise Refused("The randomization statistician sets the block sizes, and nobody else sees them.")
-    try:
-        protocol = version.protocol.amended(changes, note=why)
-    except ProtocolError as no:
-        raise Refused(" ".join(map(str, no.problems))) from None
-    return draft_protocol(version.trial, protocol=protocol, by=by, why=why)
-
-
-def may_open_seal(user: User, trial: Trial) -> bool:
-    """Tell whether the user may know what would foretell an allocation: block sizes, uploaded lists."""
-    return Membership.objects.granting(user, Permission.UPLOAD_ALLOCATION_LIST).filter(trial=trial).exists()
-
-
-def approve_protocol(version: ProtocolVersion, *, by: User) -> ProtocolVersion:
-    """Approve a draft; a second person must do it, and the definition is frozen from here on."""
-    require(by, Permission.APPROVE_PROTOCOL, version.trial)
-    if by.pk == version.drafted_by_id:
-        raise Refused("You wrote this version. A second person must approve it.")
-    _require_complete(version)
-    with audit.context(by=by, why=f"Protocol version {version.number} is approved"):
-        version = ProtocolVersion.objects.select_for_update().get(pk=version.pk)
-        version.state = next_protocol_state(ProtocolState(version.state), ProtocolEvent.APPROVE)
-        version.approved_by, version.approved_at = by, timezone.now()
-        version.save()
-    return version
-
-
-def _require_complete(version: ProtocolVersion) -> None:
-    """Raise Refused while a place is open that only this trial can fill; one loaded from records is as it was."""
-    if version.trial.kind != TrialKind.RECORDED and (places := version.protocol.approval_problems()):
-        raise Refused(" ".join(["This version can't be approved yet.", *map(str, places)]))
-
-
-def activate(version: ProtocolVersion, *, by: User) -> Trial:
-    """Put an approved version in force and, the first time, open the trial."""
-    require(by, Permission.RUN_TRIAL, version.trial)
-    with audit.context(by=by, why=f"Protocol version {version.number} takes effect"):
-        trial = Trial.objects.select_for_update().get(pk=version.trial_id)
-        version = ProtocolVersion.objects.select_for_update().get(pk=version.pk)
-        _refuse_other_allocation(trial, version)
-        for old in trial.versions.filter(state=ProtocolState.ACTIVE):
-            old.state = next_protocol_state(ProtocolState(old.state), ProtocolEvent.SUPERSEDE)
-            old.save()
-        version.state = next_protocol_state(ProtocolState(version.state), ProtocolEvent.ACTIVATE)
-        version.activated_at = timezone.now()
-        version.save()
-        if trial.state == TrialState.DRAFT:
-            move_trial(trial, event=TrialEvent.ACTIVATE, by=by)
-    return trial
-
-
-def _refuse_other_allocation(trial: Trial, version: ProtocolVersion) -> None:
-    """Raise Refused when another list would go on where one has been drawn from."""
-    drawn = trial.strata.filter(drawn__gt=0).exists()
-    if drawn and version.protocol.allocation != trial.protocol.allocation:
-        raise Refused(
-            f"Trial {trial.code} has allocated people by the version in force, and this one allocates otherwise: a "
-            "list is never changed once it is drawn from. Draft a version with the same allocation."
-        )
 
 
 def move_trial(trial: Trial, *, event: TrialEvent, by: User) -> Trial:

@@ -21,6 +21,7 @@ class Differs(Exception):
 
 def verify(trial: Trial) -> int:
     """Draw every allocation of a trial again and return how many there are; raise Differs at the first difference."""
+    trial_key(trial)  # absent or wrong, there is nothing to compare with, whether anybody was drawn or not
     seen, tallies = 0, dict[str, Tally]()
     for stratum in trial.strata.select_related("trial").order_by("label", "list_version"):
         seen += _verify_list(stratum, tallies)

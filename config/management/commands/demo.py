@@ -82,7 +82,7 @@ class Command(BaseCommand):
             trial, by=coordinator, occurred_at=at
         )
         for signer in (coordinator, who[Role.INVESTIGATOR]):
-            signatures.sign_cohort(frozen, by=signer, password=None)
+            signatures.sign(frozen, by=signer, password=None)
         cohort.randomize_cohort(frozen, by=coordinator, occurred_at=at)
         self.stdout.write(
             f"  Cohort of {frozen.size} at high risk (SHA-256 {frozen.sha256[:12]}…), "

@@ -8,14 +8,14 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
 from screening.inference import ModelRefused
-from screening.services import scoring
+from screening.services import scoring, setup
 from screening.services.setup import pin_model, with_waiver
 from trial import audit
 from trial.management.base import TrialCommand
 from trial.models import ProtocolVersion, Trial, TrialKind, User
 from trial.protocol import Protocol, template, template_names
 from trial.roles import Role
-from trial.services import trials
+from trial.services import protocols, signatures, trials
 from trial.services.trials import Refused
 from trial.study_numbers import FORM
 
@@ -83,11 +83,12 @@ class Command(TrialCommand):
     def _draft(self, trial: Trial, **options: Any) -> ProtocolVersion:
         author = self._user(options["by"], trial)
         trials.give_role(author, role=Role.COORDINATOR, trial=trial, by=None)
-        return trials.draft_protocol(trial, protocol=_protocol(**options), by=author)
+        return protocols.draft_protocol(trial, protocol=_protocol(**options), by=author)
 
     def _open(self, version: ProtocolVersion, approver: User) -> None:
         trials.give_role(approver, role=Role.INVESTIGATOR, trial=version.trial, by=None)
-        trials.activate(trials.approve_protocol(version, by=approver), by=approver)
+        signatures.sign(version, by=version.drafted_by, password=None)
+        setup.put_in_force(protocols.approve_protocol(version, by=approver), by=approver)
 
     def _say(self, trial: Trial, version: ProtocolVersion | None, *, opened: bool) -> None:
         sites = ", ".join(str(site) for site in trial.sites.order_by("number"))
