@@ -14,7 +14,7 @@ class FreezeAdmin(RoleModelAdmin):
     list_filter = (of_seen("trial"),)
     list_select_related = ("trial", "frozen_by")
     fields = (
-        *("trial", "number", "purpose", "cut_off", "people", "sha256"),
+        *("trial", "number", "purpose", "cut_off", "people", "sha256", "audit_head"),
         *("code_version", "protocol_version", "frozen_by_name", "recorded_at"),
     )
 

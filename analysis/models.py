@@ -23,6 +23,9 @@ class Freeze(Clinical):
     intake = models.JSONField(help_text="Counts of films by outcome and reason.")
     people = models.PositiveIntegerField()
     sha256 = models.CharField(max_length=64, help_text="Of the CSV.")
+    audit_head = models.CharField(
+        max_length=64, blank=True, default="", help_text="The head of the audit chain when it was frozen."
+    )
     codebook = models.JSONField()
     code_version = models.CharField(max_length=40)
     protocol_version = models.ForeignKey(ProtocolVersion, on_delete=models.PROTECT, related_name="+")

@@ -23,7 +23,7 @@ class FreezeSerializer(serializers.ModelSerializer):
         model = Freeze
         fields = [
             *("id", "trial", "number", "purpose", "cut_off", "people"),
-            *("sha256", "protocol_version", "code_version"),
+            *("sha256", "audit_head", "protocol_version", "code_version"),
         ]
 
 

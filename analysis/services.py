@@ -18,7 +18,7 @@ from analysis.models import Freeze
 from analysis.populations import CONTROL_ARM, INTENTION_TO_TREAT, LOW_RISK, SCREENING_ARM, by_arm
 from analysis.subjects import SubjectRow
 from analysis.tables import Table, baseline_table, cascade_table, effect_table, subgroup_table, uptake_table
-from trial import audit
+from trial import anchors, audit
 from trial.models import Trial, User
 from trial.roles import Permission
 from trial.services.trials import Refused, require
@@ -79,6 +79,7 @@ def _freeze(trial: Trial, purpose: str, by: User, unless_same: bool) -> Freeze:
             intake=counts,
             people=len(frozen.rows),
             sha256=frozen.sha256,
+            audit_head=anchors.head_hash(),
             codebook=dataset.codebook(),
             code_version=settings.CODE_VERSION,
             protocol_version=trial.protocol_version,

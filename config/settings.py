@@ -21,7 +21,8 @@ SECRET_KEY = secret("DJANGO_SECRET_KEY", VAR / "secrets")
 IDENTITY_KEY = secret("SCREENTRIAL_IDENTITY_KEY", VAR / "secrets")
 # One file per trial, CODE.key, mode 0600; never in the database (see trial/keys.py).
 TRIAL_KEY_DIR = Path(env.str("SCREENTRIAL_TRIAL_KEYS", default=str(VAR / "keys")))
-# Every allocation is appended here after commit; keep it on another disk than the database.
+# Every allocation is appended here after commit, and the head of the audit chain: keep it on another disk than the
+# database, out of reach of whoever administers that.
 ALLOCATION_LOG_DIR = Path(env.str("SCREENTRIAL_ALLOCATION_LOGS", default=str(VAR / "allocations")))
 
 # Written into every freeze: which code made these numbers.
@@ -131,6 +132,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep-unscored-films": {"task": "screening.tasks.sweep", "schedule": 5.0},
     "randomize-who-is-ready": {"task": "screening.tasks.randomize_ready", "schedule": 60.0},
+    "anchor-audit-chain": {"task": "trial.tasks.anchor_audit_chain", "schedule": 60.0},
 }
 
 STORAGES = {

@@ -7,6 +7,7 @@ from screening.referrals import (
     AppointmentState,
     ReferralState,
 )
+from trial.chain import chain
 from trial.triggers import (
     constrain,
     event_tables,
@@ -60,7 +61,7 @@ ARM_KEYS = (
 RECEIPTS = """
 CREATE TRIGGER written_once BEFORE UPDATE OR DELETE ON screening_receipt
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
-"""
+""" + chain("screening_receipt")
 
 # Nobody who withdrew, died, objected or is outside the window is called; nobody gets a window of another
 # length.

@@ -1,6 +1,7 @@
 """Who, why and how: the context without which the database refuses a change to the record."""
 
 import json
+import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,10 @@ from dataclasses import dataclass, field
 
 from django.db import connection, transaction
 
+from trial import anchors
 from trial.models import User
+
+logger = logging.getLogger(__name__)
 
 # By what way the process that runs now came to write: page, admin, api, command, task.
 _how: ContextVar[str] = ContextVar("how", default="")
@@ -72,6 +76,15 @@ def context(*, by: User | None, why: str, how: str | None = None) -> Iterator[No
             _act.reset(token)
         if inside:  # otherwise the settings end with the transaction
             _set(outer)
+    if not inside:
+        _anchor()
+
+
+def _anchor() -> None:
+    try:
+        anchors.anchor()
+    except OSError as error:  # what is committed stands, and the next act brings an anchor of its own
+        logger.error("the audit chain was not anchored in %s: %s", anchors.anchor_path(), error)
 
 
 def _set(act: _Act | None) -> None:

@@ -1,5 +1,6 @@
 """What must never happen to a trial, its people and its draws, as plain SQL that the database itself enforces."""
 
+from trial import chain
 from trial.partial_dates import FIRST_YEAR, LAST_YEAR
 from trial.states import (
     PROTOCOL_TRANSITIONS,
@@ -274,14 +275,15 @@ CREATE TRIGGER belongs_to_trial BEFORE INSERT OR UPDATE OF site_id, sex, birth_d
     state, died_on, registered_at ON trial_participant FOR EACH ROW EXECUTE FUNCTION check_trial_by_trial();
 """
 
-KEPT_TABLES = APPEND_ONLY + event_tables(APPEND_ONLY, KEPT_BUT_CHANGING)
+KEPT_TABLES = (*APPEND_ONLY, *event_tables(APPEND_ONLY, KEPT_BUT_CHANGING), chain.LINKS)
 # A key is deleted to erase an identity; that, too, has somebody who did it and a reason.
 TABLES = guard_tables(APPEND_ONLY, KEPT_BUT_CHANGING, asked_otherwise=("trial_user",)) + demand_context(
     "INSERT OR UPDATE OR DELETE", "trial_personkey"
 )
 INSTALL = "\n".join(
     (
-        *(FUNCTIONS, TABLES, guard_columns(STAYS), ACCOUNTS, DATES, MOVES, CLOCK, TRIALS),
-        *(ALLOCATION, PARTICIPANT, PROTOCOL, STRATUM, SIGNATURE),
+        *(FUNCTIONS, chain.FUNCTIONS, TABLES, chain.chain("trial_uploadedlist"), guard_columns(STAYS)),
+        *(ACCOUNTS, DATES, MOVES, CLOCK, TRIALS, ALLOCATION, PARTICIPANT, PROTOCOL, STRATUM, SIGNATURE),
     )
 )
+AFTER_ALL = chain.BEGIN

@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from trial.guards import SIGN_IN
+from trial.links import AuditLink as AuditLink  # a table of this app: Django looks for it here
 from trial.protocol import Protocol
 from trial.roles import MATRIX, Permission, Role
 from trial.states import ProtocolState, State, TrialState

@@ -7,8 +7,12 @@ role.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from trial.chain import LINKS, chain
+
 # Tables without an audit table; the test of the guards says why of each.
-UNTRACKED = ("trial_uploadedlist", "trial_stratum", "trial_personkey", "screening_receipt")
+UNTRACKED = ("trial_uploadedlist", "trial_stratum", "trial_personkey", "screening_receipt", LINKS)
+# Of these, the ones whose own rows are chained as an audit table's are.
+CHAINED = ("trial_uploadedlist", "screening_receipt")
 
 # The context is asked after a statement, because a statement can change these settings while it runs.
 FUNCTIONS = """
@@ -82,6 +86,7 @@ def guard_tables(
            "FOR EACH ROW EXECUTE FUNCTION refuse_change();" for t in append_only + events]
         + [f"CREATE TRIGGER by_trigger BEFORE INSERT ON {t} "
            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_by_hand();" for t in events]
+        + [chain(*events)]
         + [f"CREATE TRIGGER never_deleted BEFORE DELETE ON {t} "
            "FOR EACH ROW EXECUTE FUNCTION refuse_change();" for t in changing]
     )  # fmt: skip

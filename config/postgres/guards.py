@@ -1,5 +1,7 @@
 """What the database refuses, put in place after every `migrate`: the INSTALL of each app's `guards` module.
 
+AFTER_ALL is what needs the others in place.
+
 Guards are declared, not migrated: a changed guard takes the place of the old one in every database, and a
 migration never holds yesterday's copy. The database remembers by a checksum which ones it has.
 """
@@ -22,7 +24,8 @@ NOTE = "SELECT obj_description(to_regproc('require_audit_context')::oid, 'pg_pro
 
 def install_guards(connection: Connection) -> None:
     """Put the guards of all apps in place, in one transaction, unless these very ones are there already."""
-    wanted = "\n".join(module.INSTALL for module in guard_modules() if hasattr(module, "INSTALL"))
+    parts = ("INSTALL", "AFTER_ALL")
+    wanted = "\n".join(getattr(module, part, "") for part in parts for module in guard_modules()).strip()
     if not wanted:
         return
     checksum = f"guards {sha256(wanted.encode()).hexdigest()}"

@@ -11,7 +11,8 @@ from config.postgres.roles import as_owner, kept_tables
 from screening import guards as screening_guards
 from tests.factories import randomized, refusal
 from trial import guards
-from trial.triggers import UNTRACKED, event_table
+from trial.chain import LINKS, WAITING
+from trial.triggers import CHAINED, UNTRACKED, event_table
 
 pytestmark = pytest.mark.django_db
 OURS = ("trial", "screening", "analysis")
@@ -24,7 +25,8 @@ EXCEPTIONS = {
     "trial_personkey": "deleting it must erase an identity in the audit trail too; who did it is with the person",
     "trial_stratum": "a cursor that only moves forward; the allocations tell each step",
     "trial_uploadedlist": "written once, and sealed: an audit trail must not hold a second copy",
-    "screening_receipt": "written once, and itself a log",
+    "screening_receipt": "written once, and itself a log; chained as an audit table is",
+    "trial_auditlink": "the chain over the audit tables",
 }
 
 
@@ -58,6 +60,8 @@ def test_what_the_lists_say_is_installed():
     wanted |= {(table, "written_once") for table in kept_tables()}
     wanted |= {(event_table(table), "by_trigger") for table in GUARDED}
     wanted |= {(table, "never_deleted") for table in CHANGING}
+    wanted |= {(table, "chained") for table in (*CHAINED, *(event_table(table) for table in GUARDED))}
+    wanted |= {(LINKS, "by_trigger"), (WAITING, "by_trigger"), (WAITING, "linked")}
     wanted |= {(table, "stays") for table in (*guards.STAYS, *screening_guards.STAYS)}
     for model in models():
         names = {field.name for field in model._meta.concrete_fields}
