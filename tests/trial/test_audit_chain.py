@@ -25,8 +25,8 @@ from trial.links import AuditLink
 from trial.models import Allocation, Participant, Site, StateChange, Trial
 from trial.protocol import template
 from trial.services import people
-from trial.services.allocation import upload_list
 from trial.services.audit_chain import Broken, Link, Whole, _chained, _read_links, verify
+from trial.services.lists import upload_list
 
 pytestmark = pytest.mark.django_db
 TAMPERINGS = 200
