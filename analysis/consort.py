@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from analysis.populations import INTENTION_TO_TREAT, by_arm
-from analysis.subjects import ARM_CODES, Arm, SubjectRow
+from analysis.subjects import ARM_CODES, FAULT_CODES, Arm, SubjectRow
 
 NO_REASON = "no reason recorded"
 
@@ -111,8 +111,9 @@ def _by(rows: Sequence[SubjectRow], label: str, trial: Callable[[SubjectRow], bo
 
 
 def _errors(rows: Sequence[SubjectRow]) -> tuple[Part, ...]:
-    errors = sum(row.randomized_in_error for row in rows)
-    return (Part("as intended", len(rows) - errors), Part("in error", errors)) if errors else ()
+    errors = [row for row in rows if row.allocation_error]
+    found = _tally(errors, lambda row: FAULT_CODES[str(row.allocation_error)])
+    return (Part("as intended", len(rows) - len(errors)), *found) if errors else ()
 
 
 def _end(row: SubjectRow) -> str:
@@ -190,7 +191,7 @@ def check_people(rows: Sequence[SubjectRow]) -> None:
     wrong = {
         "registered more than once": twice,
         "randomized at no high risk, without a deviation": _who(
-            rows, lambda row: row.arm and row.risk_class != "high" and not row.randomized_in_error
+            rows, lambda row: row.arm and row.risk_class != "high" and not row.allocation_error
         ),
         "with osteoporosis but no DXA": _who(rows, lambda row: row.osteoporosis and not row.dxa),
         "with more positive films than films": _who(rows, lambda row: row.films_positive > row.films_counted),

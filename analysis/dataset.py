@@ -34,23 +34,22 @@ from screening.vocabulary import DiagnosisCode
 from trial.eligibility import PriorEvent
 from trial.models import (
     Allocation,
+    AllocationError,
     Baseline,
     Consent,
     EligibilityAssessment,
     Participant,
-    ProtocolDeviation,
     StateChange,
     Trial,
 )
 from trial.partial_dates import PartialDate, parse
 from trial.protocol import Protocol
 from trial.protocol_parts import Exclusion
-from trial.states import Event, State
+from trial.states import AllocationFault, Event, State
 from trial.steps import condition
 
 BASELINE_FIELDS = [f.name for f in Baseline._meta.concrete_fields if f.name not in ("id", "participant")]
 FOUND = {f.name for f in fields(SubjectRow)} & {f.name for f in fields(Findings)}
-RANDOMIZED_IN_ERROR = "randomized in error"
 
 
 class Frozen(NamedTuple):
@@ -127,8 +126,10 @@ class _Facts:
         )
         self.diagnoses = _grouped(of(Diagnosis))
         self.treatments = _grouped(of(Treatment))
-        errors = of(ProtocolDeviation).filter(category=RANDOMIZED_IN_ERROR)
-        self.errors = set(errors.values_list("participant_id", flat=True))
+        # The gravest where there are several: it is written last.
+        order = {fault: rank for rank, fault in enumerate(AllocationFault)}
+        errors = of(AllocationError).values_list("participant_id", "fault")
+        self.errors = dict(sorted(errors, key=lambda row: order[row[1]], reverse=True))
         # Not the state of now: who withdrew and died later did both.
         left = of(StateChange).filter(event=Event.WITHDRAW)
         self.withdrawn = set(left.values_list("participant_id", flat=True))
@@ -179,7 +180,7 @@ def _enrolment(person: Participant, facts: _Facts) -> dict[str, Any]:
         "arm": allocation.arm if allocation else None,
         "randomized_on": allocation.randomized_on if allocation else None,
         "not_randomized_reason": _why_not(person, eligible, risk, allocation),
-        "randomized_in_error": person.pk in facts.errors,
+        "allocation_error": facts.errors.get(person.pk),
         "called": person.pk in facts.contacts,
         "contact_outcome": facts.contacts.get(person.pk),
         "consented": bool(consent and consent.kind == "consent"),

@@ -15,7 +15,7 @@ from analysis.subjects import ARMS, CODEBOOK, SubjectRow
 Row = Mapping[str, str]
 
 _TELLS_ARM = (
-    "called", "contact_outcome", "consented", "withdrawn", "randomized_in_error",
+    "called", "contact_outcome", "consented", "withdrawn", "allocation_error",
     "dxa_trial", "dxa_physician", "dxa_class_trial", "osteoporosis_trial",
 )  # fmt: skip
 _TELLS_RISK = ("risk_class", "films_positive", "not_randomized_reason")

@@ -34,8 +34,8 @@ INTENTION_TO_TREAT = AnalysisSet(
 WITHOUT_ERRORS = AnalysisSet(
     "without_errors",
     "Randomized without error",
-    "intention to treat without the people randomized in error (sensitivity analysis)",
-    lambda row: row.arm is not None and not row.randomized_in_error,
+    "intention to treat without the people whose allocation was in error (sensitivity analysis)",
+    lambda row: row.arm is not None and row.allocation_error is None,
 )
 SCREENING_ARM = AnalysisSet(
     "screening_arm", "Screening arm", "everybody allocated to screening", lambda row: row.arm == "screening"

@@ -29,6 +29,15 @@ DRUG_CODES: Codes = MappingProxyType(
         "serm": "Selective estrogen-receptor modulator",
     }
 )
+# What may be wrong with an allocation that stands; the gravest first (Yelland 2015).
+FAULT_CODES: Codes = MappingProxyType(
+    {
+        "randomized_in_error": "Randomized in error",
+        "duplicate": "The same person twice",
+        "wrong_stratum": "In a wrong stratum",
+        "wrong_arm": "Treated as the other arm",
+    }
+)
 YES_NO: Codes = MappingProxyType({"True": "Yes", "False": "No"})
 NO_CODES: Codes = MappingProxyType({})
 
@@ -102,7 +111,12 @@ class SubjectRow:
     not_randomized_reason: Annotated[
         str | None, Column("Why a person at high risk was not randomized", "text", STATE)
     ] = None
-    randomized_in_error: Annotated[bool, fact("Randomized in error", "protocol deviations")] = False
+    allocation_error: Annotated[
+        str | None,
+        Column(
+            "What was wrong with the allocation", "category", "errors of randomization", codes=FAULT_CODES
+        ),
+    ] = None
     called: Annotated[bool, fact("Called", "contact attempts")] = False
     contact_outcome: Annotated[
         str | None, Column("Outcome of the last contact attempt", "text", "contact attempts")

@@ -12,7 +12,7 @@ from screening.models import DxaExam, Radiograph, Receipt, Referral, RiskAssessm
 from screening.risk import RiskClass
 from screening.steps import EXAM_STEPS, FILE_STEPS, FILM_STEPS, OFFER_STEPS, intake_sentence
 from trial.blinding import deviations_for
-from trial.models import Membership, Participant, ProtocolDeviation, ProtocolVersion, Trial, User
+from trial.models import CodeBreak, Membership, Participant, ProtocolDeviation, ProtocolVersion, Trial, User
 from trial.roles import Permission
 from trial.states import ProtocolState
 from trial.steps import PARTICIPANT_STEPS, Steps, condition
@@ -87,6 +87,7 @@ TASKS = (
         "told_died",
     ),
     Step("offers end within 14 days without a scan", Referral, P.SEE_WORKLIST, OFFER_STEPS, "ending"),
+    Step("codes were broken", CodeBreak, P.SEE_ALLOCATION),
     Step("protocol deviations are on record", ProtocolDeviation, P.SEE_PARTICIPANTS),
 )
 

@@ -6,7 +6,7 @@ from typing import Any
 from screening.services import cohort, referral, setup
 from screening.vocabulary import FilmState
 from trial.acts import Act
-from trial.admin_forms import DeathForm, ObjectionForm, SignForm, WithdrawalForm
+from trial.admin_forms import AllocationErrorForm, DeathForm, ObjectionForm, SignForm, WithdrawalForm
 from trial.models import Allocation, Cohort, Participant, ProtocolVersion, Trial, User
 from trial.participant_acts import alive_and_in
 from trial.protocol_parts import Timing
@@ -72,6 +72,11 @@ def _object(row: Participant, data: dict[str, Any], by: User) -> str:
     return f"The objection of {row} is recorded: nobody calls them."
 
 
+def _error(row: Participant, data: dict[str, Any], by: User) -> str:
+    referral.record_allocation_error(row, **data, by=by)
+    return f"It is on record of {row}, with a protocol deviation. The allocation stands and is analyzed."
+
+
 def _freeze(trial: Trial, _: dict[str, Any], by: User) -> str:
     made = cohort.freeze_cohort(trial, by=by)
     return f"A cohort of {made.size} is frozen. Open it under Cohorts to randomize it."
@@ -133,6 +138,16 @@ SCREENING_ACTS = (
         _object,
         ObjectionForm,
         possible=alive_and_in,
+    ),
+    Act(
+        "allocation-error",
+        "Record an allocation error",
+        Permission.RECORD_DEVIATION,
+        "What was wrong is documented, a protocol deviation is opened, and the report's flow shows it. The allocation "
+        "stands: it is neither undone nor used again. Of a person randomized twice the later offer is stopped.",
+        _error,
+        AllocationErrorForm,
+        possible=lambda row: Allocation.objects.filter(participant=row).exists(),
     ),
     Act(
         "death",

@@ -20,6 +20,7 @@ from screening.services import cohort, intake, outcomes, referral
 from screening.vocabulary import DiagnosisCode, DrugClass
 from tests.dicom import text_file
 from tests.factories import (
+    PASSWORD,
     World,
     add_film,
     freeze_and_sign,
@@ -28,9 +29,10 @@ from tests.factories import (
     make_world,
     referral_of,
 )
-from trial.models import Allocation, Participant
+from trial.models import Allocation, BreakCategory, Participant
 from trial.partial_dates import parse
-from trial.services import conduct
+from trial.services import aftermath, conduct
+from trial.states import AllocationFault
 
 DAY = 20  # of January 2023, in the stage's own calendar: everybody is randomized
 # What another world changes.
@@ -103,6 +105,9 @@ def _usual_care(world: World, person: Participant) -> None:
     outcomes.record_dxa(person, exam_date=day, measurements=[neck], by=by)
     outcomes.record_diagnosis(person, code=DiagnosisCode.OSTEOPOROSIS, diagnosed_on=day, by=by)
     outcomes.record_treatment(person, drug_class=DrugClass.DENOSUMAB, started_on=day, by=by)
+    told = {"reason": "A test.", "by": world.investigator}
+    aftermath.break_code(person, category=BreakCategory.SAFETY_REPORT, password=PASSWORD, **told)
+    aftermath.record_allocation_error(person, fault=AllocationFault.WRONG_STRATUM, **told)
     said = "A form was signed in the wrong place."
     conduct.record_deviation(
         world.trial,

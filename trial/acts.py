@@ -43,6 +43,7 @@ class Act:
     facts: Callable[[Any], Mapping[str, str]] = lambda row: {}
     together: bool = False  # may be done to several rows at once
     alone: bool = False  # needs no row
+    told_once: bool = False  # what was done is shown at once and kept nowhere, not even for the next page
     then: str = ""  # name of the admin page of the row to go to; the row's own by default
 
 
@@ -99,7 +100,7 @@ class ActsAdmin(admin.ModelAdmin):
             return HttpResponseRedirect(self._after(act, None))
         if confirmed and form.is_valid():
             outcomes = [_carry_out(act, row, form.cleaned_data, request.user) for row in rows or [None]]
-            if len(outcomes) > 1:
+            if len(outcomes) > 1 or (act.told_once and outcomes[0].done):
                 return self._page(request, act, rows, outcomes=outcomes)
             if outcomes[0].done:
                 messages.success(request, outcomes[0].said)

@@ -20,6 +20,8 @@ from trial.forms import CONDITIONS, plain
 from trial.history import NOTHING
 from trial.models import (
     Allocation,
+    AllocationError,
+    CodeBreak,
     Cohort,
     Consent,
     EligibilityAssessment,
@@ -184,6 +186,22 @@ class DeviationInline(RoleInline):
         return deviations_for(user)
 
 
+class AllocationErrorInline(RoleInline):
+    model = AllocationError
+    fk_name = "participant"
+    verbose_name_plural = "errors of the allocation"
+    fields = ("occurred_at", "fault", "reason", "first")
+
+
+class CodeBreakInline(RoleInline):
+    model = CodeBreak
+    fields = ("occurred_at", "category", "reason", "told_to")
+
+    @admin.display(description="told to")
+    def told_to(self, row: CodeBreak) -> str:
+        return row.broken_by.first_name or row.broken_by.username
+
+
 class ParticipantSteps(StepFilter):
     steps = PARTICIPANT_STEPS
 
@@ -206,7 +224,10 @@ class ParticipantAdmin(RoleModelAdmin):
     # An objection to calls comes from a call: it tells the arm.
     needs = {"randomized_on": P.SEE_ALLOCATION, "arm": P.SEE_ARM, "calls": P.SEE_ARM}
     tells = {"birth": "birth_date", "calls": "do_not_call"}
-    inlines = (AssessmentInline, StateChangeInline, ConsentInline, DeviationInline)
+    inlines = (
+        *(AssessmentInline, StateChangeInline, ConsentInline, DeviationInline),
+        *(AllocationErrorInline, CodeBreakInline),
+    )
     acts = PARTICIPANT_ACTS
 
     def rows(self, user: Any) -> QuerySet:
@@ -387,6 +408,29 @@ class ConsentAdmin(OfParticipant):
     @admin.display(description="obtained by")
     def obtained(self, row: Consent) -> str:
         return (row.obtained_by.first_name or row.obtained_by.username) if row.obtained_by else NOTHING
+
+
+@admin.register(AllocationError)
+class AllocationErrorAdmin(OfParticipant):
+    """What was wrong with allocations that stand."""
+
+    list_display = ("participant", "occurred_at", "fault", "reason")
+    list_filter = (*OfParticipant.list_filter, "fault")
+    fields = ("participant", "fault", "reason", "first", *WHEN)
+
+
+@admin.register(CodeBreak)
+class CodeBreakAdmin(OfParticipant):
+    """Who was told an arm, when and why; the arm is not told here."""
+
+    list_display = ("participant", "occurred_at", "category", "told_to")
+    list_filter = (*OfParticipant.list_filter, "category")
+    list_select_related = ("participant", "broken_by")
+    fields = ("participant", "category", "reason", "told_to", *WHEN)
+
+    @admin.display(description="told to")
+    def told_to(self, row: CodeBreak) -> str:
+        return row.broken_by.first_name or row.broken_by.username
 
 
 @admin.register(ProtocolDeviation)

@@ -20,11 +20,13 @@ from trial.forms import (
     PhoneField,
     RegistrationForm,
     WordField,
+    plain,
     printable,
 )
-from trial.models import Participant, Severity, Sex, Site, Trial, User
+from trial.models import Arm, BreakCategory, Participant, Severity, Sex, Site, Trial, User
 from trial.roles import Permission, Role
 from trial.services.accounts import trials_kept
+from trial.states import AllocationFault
 
 LONGEST_LIST = 2**20  # bytes: a hundred thousand allocations
 
@@ -32,6 +34,14 @@ LONGEST_LIST = 2**20  # bytes: a hundred thousand allocations
 def text(label: str, **kwargs: Any) -> forms.CharField:
     """Return a field for a few sentences."""
     return forms.CharField(label=label, widget=forms.Textarea(attrs={"rows": 3}), **kwargs)
+
+
+def no_arm(said: str) -> None:
+    """Refuse an arm by name in what blinded people read too."""
+    if any(f"{arm} {word}" in said.lower() for arm in Arm.values for word in ("arm", "group")):
+        raise ValidationError(
+            "Don't name the arm: people who must not know it read this. Describe what happened."
+        )
 
 
 class DatedAct(ActForm, LocalForm):
@@ -65,20 +75,45 @@ class DeviationForm(DatedAct):
 
     category = forms.ChoiceField(choices=[(c, c) for c in DEVIATION_CATEGORIES])
     severity = WordField(Severity)
-    description = text("What happened, and how it differs from the protocol", max_length=4000)
+    description = text(
+        "What happened, and how it differs from the protocol", max_length=4000, validators=[no_arm]
+    )
     corrective_action = text("What was done about it", max_length=4000, required=False)
 
-    def clean_description(self) -> str:
-        """Refuse an arm by name: blinded people read deviations too."""
-        said = self.cleaned_data["description"]
-        if any(
-            words in said.lower()
-            for words in ("screening arm", "control arm", "screening group", "control group")
-        ):
-            raise ValidationError(
-                "Don't name the arm: people who must not know it read this. Describe what happened."
-            )
-        return said
+
+class AllocationErrorForm(ActForm):
+    """What was wrong with an allocation."""
+
+    fault = WordField(AllocationFault, label="What was wrong")
+    first = forms.CharField(
+        label="Study number of the first registration",
+        max_length=24,
+        required=False,
+        help_text="Only for the same person twice: the one randomized first.",
+    )
+    reason = text("What happened, and how it was found", max_length=400, validators=[no_arm])
+
+    def clean_first(self) -> Participant | None:
+        """Find the participant, in the same trial."""
+        number = plain(self.cleaned_data["first"]).upper()
+        if not number:
+            return None
+        seen = Participant.objects.visible_to(self.by).filter(trial__in=[row.trial_id for row in self.rows])
+        if found := seen.filter(study_number=number).first():
+            return found
+        raise ValidationError(f"There is no {number} in this trial. Copy the study number again.")
+
+
+class CodeBreakForm(ActForm):
+    """Why the arm of one participant has to be known, and the password again."""
+
+    category = forms.ChoiceField(choices=BreakCategory.choices)
+    reason = text("Why", max_length=400, validators=[no_arm])
+    password = forms.CharField(
+        label="Your password",
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        strip=False,
+    )
 
 
 class ConsentForm(DatedAct):

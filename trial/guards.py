@@ -34,6 +34,8 @@ APPEND_ONLY = (
     "trial_uploadedlist",
     "trial_keyepoch",
     "trial_signature",
+    "trial_allocationerror",
+    "trial_codebreak",
     "trial_allocation",
 )
 # Rows of these change, with an audit context, and are never deleted.
@@ -234,6 +236,35 @@ MOVES = (
     )
 )
 
+# Errors and code breaks are of allocations that were made, in the same trial; a duplicate came after the first.
+AFTERMATH = """
+CREATE OR REPLACE FUNCTION check_aftermath() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM trial_allocation WHERE participant_id = NEW.participant_id) THEN
+        RAISE EXCEPTION 'This participant is not randomized.' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER check_aftermath BEFORE INSERT ON trial_allocationerror
+    FOR EACH ROW EXECUTE FUNCTION check_aftermath();
+CREATE TRIGGER check_aftermath BEFORE INSERT ON trial_codebreak FOR EACH ROW EXECUTE FUNCTION check_aftermath();
+
+CREATE OR REPLACE FUNCTION check_duplicate() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT 1 FROM trial_allocation a JOIN trial_participant p ON p.id = a.participant_id,
+                      trial_allocation b JOIN trial_participant q ON q.id = b.participant_id
+         WHERE a.participant_id = NEW.first_id AND b.participant_id = NEW.participant_id
+           AND p.trial_id = q.trial_id AND (a.recorded_at, a.sequence) < (b.recorded_at, b.sequence)) THEN
+        RAISE EXCEPTION 'The first allocation of a person stands, and the later one is the duplicate.'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER check_duplicate BEFORE INSERT ON trial_allocationerror
+    FOR EACH ROW WHEN (NEW.first_id IS NOT NULL) EXECUTE FUNCTION check_duplicate();
+"""
+
 # Nobody signs for somebody else, and nothing but what there is.
 SIGNATURE = """
 CREATE OR REPLACE FUNCTION check_signature() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -257,6 +288,8 @@ HAPPENINGS = (
     "trial_eligibilityassessment",
     "trial_consent",
     "trial_statechange",
+    "trial_allocationerror",
+    "trial_codebreak",
     "trial_allocation",
 )
 HAPPENINGS_OF_TRIALS = ("trial_cohort", "trial_keyepoch", "trial_protocoldeviation")
@@ -283,7 +316,19 @@ TABLES = guard_tables(APPEND_ONLY, KEPT_BUT_CHANGING, asked_otherwise=("trial_us
 INSTALL = "\n".join(
     (
         *(FUNCTIONS, chain.FUNCTIONS, TABLES, chain.chain("trial_uploadedlist"), guard_columns(STAYS)),
-        *(ACCOUNTS, DATES, MOVES, CLOCK, TRIALS, ALLOCATION, PARTICIPANT, PROTOCOL, STRATUM, SIGNATURE),
+        *(
+            ACCOUNTS,
+            DATES,
+            MOVES,
+            CLOCK,
+            TRIALS,
+            ALLOCATION,
+            PARTICIPANT,
+            PROTOCOL,
+            STRATUM,
+            SIGNATURE,
+            AFTERMATH,
+        ),
     )
 )
 AFTER_ALL = chain.BEGIN

@@ -20,7 +20,7 @@ from trial.guards import SIGN_IN
 from trial.links import AuditLink as AuditLink  # a table of this app: Django looks for it here
 from trial.protocol import Protocol
 from trial.roles import MATRIX, Permission, Role
-from trial.states import ProtocolState, State, TrialState
+from trial.states import AllocationFault, ProtocolState, State, TrialState
 
 
 def choices(names: Any) -> list[tuple[str, str]]:
@@ -456,6 +456,61 @@ class StateChange(Happening):
 
     class Meta:
         ordering = ["occurred_at", "recorded_at"]
+
+
+@tracked()
+class AllocationError(Happening):
+    """That an allocation should have been otherwise. The allocation stands, and is analyzed as it was drawn."""
+
+    SEE = Permission.SEE_ALLOCATION
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="allocation_errors")
+    fault = models.CharField(max_length=20, choices=choices(AllocationFault))
+    reason = models.CharField(max_length=400)
+    first = models.ForeignKey(
+        Participant,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="Of a person who was randomized twice: the participant whose allocation stands.",
+    )
+
+    class Meta:
+        ordering = ["occurred_at"]
+        constraints = [
+            one_of("fault", AllocationFault, "allocation_fault_known"),
+            models.UniqueConstraint(fields=["participant", "fault"], name="an_allocation_fault_once"),
+            models.CheckConstraint(
+                condition=(Q(fault="duplicate") & Q(first__isnull=False) & ~Q(first=F("participant")))
+                | (~Q(fault="duplicate") & Q(first__isnull=True)),
+                name="a_duplicate_names_the_first",
+            ),
+        ]
+
+
+class BreakCategory(models.TextChoices):
+    """Why the code is broken for one participant."""
+
+    EMERGENCY = "emergency", "emergency: treatment depends on it"
+    SAFETY_REPORT = "safety_report", "report to an authority or ethics board"
+    PARTICIPANT = "participant", "the participant asks"
+    ACCIDENT = "accident", "it came out by accident"
+
+
+@tracked()
+class CodeBreak(Happening):
+    """That somebody was told the arm of one participant, and why; the arm itself is not in it."""
+
+    SEE = Permission.SEE_ALLOCATION
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="code_breaks")
+    category = models.CharField(max_length=13, choices=BreakCategory)
+    reason = models.CharField(max_length=400)
+    broken_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["occurred_at"]
 
 
 class Severity(models.TextChoices):

@@ -4,10 +4,10 @@ from typing import Any
 
 from trial import audit
 from trial.acts import Act
-from trial.admin_forms import ConsentForm, CorrectionForm, DeviationForm, RegisterForm
-from trial.models import Participant, Trial, User
+from trial.admin_forms import CodeBreakForm, ConsentForm, CorrectionForm, DeviationForm, RegisterForm
+from trial.models import Allocation, Participant, Trial, User
 from trial.roles import Permission
-from trial.services import conduct, people
+from trial.services import aftermath, conduct, people
 from trial.states import State
 
 
@@ -41,6 +41,23 @@ def _deviation(row: Participant | Trial, data: dict[str, Any], by: User) -> str:
     conduct.record_deviation(row.trial if isinstance(row, Participant) else row, **data, **of, by=by)
     return f"A protocol deviation is recorded for {row}."
 
+
+def _break(participant: Participant, data: dict[str, Any], by: User) -> str:
+    arm = aftermath.break_code(participant, **data, by=by)
+    return f"{participant} is in the {arm.lower()} arm. This is shown once; that you were told is on record."
+
+
+BREAK_CODE = Act(
+    name="break-code",
+    label="Break the code",
+    permission=Permission.BREAK_CODE,
+    says="You are told the arm of this one participant, once. That, when, by whom and why stays on record, and the "
+    "trial's staff see it without the arm. Do it only where it has to be known.",
+    run=_break,
+    form=CodeBreakForm,
+    possible=lambda row: Allocation.objects.filter(participant=row).exists(),
+    told_once=True,
+)
 
 DEVIATION = Act(
     name="deviation",
@@ -79,4 +96,5 @@ PARTICIPANT_ACTS = (
         form=CorrectionForm,
     ),
     DEVIATION,
+    BREAK_CODE,
 )

@@ -47,6 +47,7 @@ class Permission(StrEnum):
     SIGN_COHORT = "sign_cohort"
     UPLOAD_ALLOCATION_LIST = "upload_allocation_list"
     VERIFY_ALLOCATIONS = "verify_allocations"
+    BREAK_CODE = "break_code"
     WITHDRAW = "withdraw"
     RECORD_DEVIATION = "record_deviation"
     SEE_WORKLIST = "see_worklist"
@@ -104,6 +105,7 @@ MEANINGS: Mapping[Permission, str] = {
     P.SIGN_COHORT: "Sign a frozen cohort; two people must, before it is randomized.",
     P.UPLOAD_ALLOCATION_LIST: "Upload the allocation list of a trial that brings its own, and change the key.",
     P.VERIFY_ALLOCATIONS: "Replay every past allocation against the trial's key.",
+    P.BREAK_CODE: "Be told the arm of one participant for a reason that stays on record.",
     P.WITHDRAW: "Record that a participant withdrew.",
     P.RECORD_DEVIATION: "Record a protocol deviation.",
     P.SEE_WORKLIST: "See the call worklist: the people of the screening arm who are to be called.",
@@ -152,7 +154,7 @@ _REPORTS = (P.SEE_REPORT_POOLED, P.SEE_REPORT_BY_ARM)
 # allocation followed from the frozen scores, and the inspector, to whom nothing may be hidden.
 _GRANTS: Mapping[Role, tuple[Permission, ...]] = {
     R.INVESTIGATOR: (
-        *(*_PEOPLE, *_CONDUCT, P.SEE_ALLOCATION, P.SEE_OUTCOMES),
+        *(*_PEOPLE, *_CONDUCT, P.SEE_ALLOCATION, P.SEE_OUTCOMES, P.BREAK_CODE),
         *(P.SIGN_COHORT, P.APPROVE_PROTOCOL, P.SIGN_PROTOCOL, P.RUN_TRIAL, P.SEE_REPORT_POOLED),
     ),
     R.COORDINATOR: (

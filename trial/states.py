@@ -29,6 +29,25 @@ class Event(StrEnum):
     DIE = "die"
 
 
+class AllocationFault(StrEnum):
+    """What went wrong with an allocation that stands all the same (Yelland 2015): documented, never undone."""
+
+    RANDOMIZED_IN_ERROR = "randomized_in_error"
+    DUPLICATE = "duplicate"
+    WRONG_STRATUM = "wrong_stratum"
+    WRONG_ARM = "wrong_arm"
+
+    @property
+    def words(self) -> str:
+        """Return the fault as people say it."""
+        return {
+            self.RANDOMIZED_IN_ERROR: "randomized in error",
+            self.DUPLICATE: "the same person twice; the first allocation stands",
+            self.WRONG_STRATUM: "randomized in a wrong stratum",
+            self.WRONG_ARM: "treated as the other arm",
+        }[self]
+
+
 class ProtocolState(StrEnum):
     """Where a protocol version stands."""
 

@@ -28,9 +28,9 @@ from trial.blinding import WINDOW
 from trial.models import Allocation, Participant, Severity, Site, User
 from trial.partial_dates import PartialDate
 from trial.protocol_parts import Contact
-from trial.services import conduct
+from trial.services import aftermath, conduct
 from trial.services.trials import Refused, require_open
-from trial.states import State, TrialState
+from trial.states import AllocationFault, State, TrialState
 
 
 def open_all(allocations: Sequence[Allocation], *, by: User | None) -> list[Referral]:
@@ -288,6 +288,22 @@ def record_death(participant: Participant, *, died_on: PartialDate, by: User | N
         participant = conduct.record_death(participant, died_on=died_on, by=by)
         _stop(participant, by)
     return participant
+
+
+def record_allocation_error(
+    participant: Participant,
+    *,
+    fault: AllocationFault,
+    reason: str,
+    by: User,
+    first: Participant | None = None,
+) -> None:
+    """Record what was wrong with an allocation; of a person randomized twice the later offer is stopped."""
+    with audit.context(by=by, why=f"Allocation: {fault.words}"):
+        aftermath.record_allocation_error(participant, fault=fault, reason=reason, by=by, first=first)
+        if fault is AllocationFault.DUPLICATE:
+            Participant.objects.filter(pk=participant.pk).update(do_not_call=True)
+            _stop(participant, by)
 
 
 def object_to_calls(participant: Participant, *, by: User, occurred_at: datetime | None = None) -> None:

@@ -49,9 +49,12 @@ def test_who_has_several_reasons_counts_under_the_first():
 
 
 def test_an_error_of_randomization_stays_in_its_arm():
-    rows = [*story(), person(arm="screening", eligible=False, risk_class=None, randomized_in_error=True)]
+    rows = [
+        *story(),
+        person(arm="screening", eligible=False, risk_class=None, allocation_error="randomized_in_error"),
+    ]
     found = flow(rows, INTAKE)
-    assert found.arms["screening"][0].parts == (Part("as intended", 52), Part("in error", 1))
+    assert found.arms["screening"][0].parts == (Part("as intended", 52), Part("Randomized in error", 1))
     assert found.stem[-1].n == 105
 
 

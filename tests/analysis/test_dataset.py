@@ -27,7 +27,8 @@ from tests.analysis.people import person as someone
 from tests.factories import World, add_film, freeze_and_sign, make_participant, make_world, referral_of, sql
 from trial.models import Participant
 from trial.partial_dates import parse
-from trial.services import conduct, people
+from trial.services import aftermath, conduct, people
+from trial.states import AllocationFault
 
 pytestmark = pytest.mark.django_db
 
@@ -257,20 +258,15 @@ def test_osteoporosis_known_before_the_index_date_is_not_new(year):
         act(who)
     for who in everybody:
         scan(who, "2023-06-01", "-3.0")
-    conduct.record_deviation(
-        year.trial,
-        participant=everybody[0],
-        category=dataset.RANDOMIZED_IN_ERROR,
-        severity="major",
-        description="A DXA of 2019 came to light.",
-        by=None,
-    )
+    for fault in (AllocationFault.WRONG_ARM, AllocationFault.RANDOMIZED_IN_ERROR):
+        said = {"reason": "A DXA of 2019 came to light.", "by": year.coordinator}
+        aftermath.record_allocation_error(everybody[0], fault=fault, **said)
 
     told = [row(year, who) for who in everybody]
 
     assert [r.osteoporosis for r in told] == [False, False, False, True]
     assert all(r.dxa and r.arm for r in told)
-    assert [r.randomized_in_error for r in told] == [True, False, False, False]
+    assert [r.allocation_error for r in told] == ["randomized_in_error", None, None, None]
 
 
 @pytest.mark.parametrize(

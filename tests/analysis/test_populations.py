@@ -15,7 +15,7 @@ def test_intention_to_treat_keeps_everybody_in_the_arm_the_allocation_gave():
     rows = [
         person(arm="screening", called=False),
         person(arm="screening", withdrawn=True),
-        person(arm="screening", eligible=False, randomized_in_error=True),
+        person(arm="screening", eligible=False, allocation_error="randomized_in_error"),
         person(arm="control", dxa=True, died=True),
         person(risk_class="low"),
     ]
@@ -24,7 +24,7 @@ def test_intention_to_treat_keeps_everybody_in_the_arm_the_allocation_gave():
 
 
 def test_errors_leave_only_the_sensitivity_analysis():
-    rows = [person(arm="screening"), person(arm="control", randomized_in_error=True)]
+    rows = [person(arm="screening"), person(arm="control", allocation_error="randomized_in_error")]
     assert len(WITHOUT_ERRORS.select(rows)) == 1
     assert len(INTENTION_TO_TREAT.select(rows)) == 2
 

@@ -28,13 +28,19 @@ def sign(subject: Cohort | ProtocolVersion, *, by: User, password: str | None) -
     """
     trial, meaning = subject.trial, _meaning(subject)
     require(by, NEEDS[meaning], trial)
-    if not (password is None and trial.kind != TrialKind.LIVE) and not by.check_password(password or ""):
-        access_log.warning("signature of user %s refused: wrong password", by.pk)
-        raise Refused("This is not your password. Nothing was signed; type it again.")
+    if password is not None or trial.kind == TrialKind.LIVE:
+        require_password(by, password, "Nothing was signed")
     with audit.context(by=by, why=meaning.label):
         return Signature.objects.get_or_create(
             trial=trial, meaning=meaning, subject_id=subject.pk, content_sha256=subject.sha256, signer=by
         )[0]
+
+
+def require_password(by: User, password: str | None, otherwise: str) -> None:
+    """Raise Refused unless this is the user's password; an attempt is logged."""
+    if not by.check_password(password or ""):
+        access_log.warning("act of user %s refused: wrong password", by.pk)
+        raise Refused(f"This is not your password. {otherwise}; type it again.")
 
 
 def _meaning(subject: Cohort | ProtocolVersion) -> Meaning:
