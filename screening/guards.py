@@ -203,6 +203,11 @@ MOVES = guard_moves("screening_referral", "referral", ReferralState.OPEN, TRANSI
     "screening_appointment", "appointment", AppointmentState.BOOKED, APPOINTMENT_TRANSITIONS
 )
 
+NO_MORE_DATA = "".join(
+    f"CREATE TRIGGER refuse_more_data BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION refuse_more_data();\n"
+    for table in ("screening_dxaexam", "screening_diagnosis", "screening_treatment")
+)
+
 DATES = (
     guard_dates("screening_dxaexam", "exam_date")
     + guard_dates("screening_diagnosis", "diagnosed_on")
@@ -244,6 +249,6 @@ TRIALS = (
 INSTALL = "\n".join(
     (
         *(guard_tables(APPEND_ONLY, CHANGING), guard_columns(STAYS), ARM_KEYS, MOVES, DATES, CLOCK, TRIALS),
-        *(RECEIPTS, CALLS, RISK, KEPT_RISKS, SCANS),
+        *(NO_MORE_DATA, RECEIPTS, CALLS, RISK, KEPT_RISKS, SCANS),
     )
 )

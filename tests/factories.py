@@ -183,6 +183,12 @@ def freeze_and_draw(world: World, occurred_at: datetime | None = None) -> list[A
     return cohort.randomize_cohort(frozen, by=world.coordinator, occurred_at=occurred_at)
 
 
+def forget(participant: Participant, world: World) -> None:
+    """Erase an identity, by the two people it takes."""
+    people.request_erasure(participant, reason="Asked to be forgotten", by=world.coordinator)
+    people.approve_erasure(participant, by=world.data_manager)
+
+
 def in_arm(allocations: list[Allocation], arm: str) -> Participant:
     """Return the first participant of an arm."""
     return next(a.participant for a in allocations if a.arm == arm)

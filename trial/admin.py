@@ -218,7 +218,18 @@ class ParticipantAdmin(RoleModelAdmin):
     search_help_text = "Study number, or part of it."
     ordering = ("study_number",)
     fields = (
-        *("study_number", "trial", "site", "sex", "birth", "age", "state", "died_on", "registered_at"),
+        *(
+            "study_number",
+            "trial",
+            "site",
+            "sex",
+            "birth",
+            "age",
+            "state",
+            "no_more_data",
+            "died_on",
+            "registered_at",
+        ),
         *("randomized_on", "arm", "calls", "baseline_facts"),
     )
     # An objection to calls comes from a call: it tells the arm.

@@ -62,6 +62,11 @@ class WithdrawalForm(DatedAct):
     """Why somebody withdraws."""
 
     reason = text("Reason", max_length=400, help_text="In the participant's own words if you can.")
+    no_more_data = forms.BooleanField(
+        label="No more data either",
+        required=False,
+        help_text="Results and treatments from their records are not collected any more; what is there stays.",
+    )
 
 
 class DeathForm(ActForm):

@@ -48,6 +48,7 @@ KEPT_BUT_CHANGING = (
     "trial_participant",
     "trial_baseline",
     "trial_protocoldeviation",
+    "trial_erasure",
     "trial_stratum",
     "trial_user",
 )
@@ -62,6 +63,7 @@ STAYS = {
     "trial_person": ("identity_hash",),
     "trial_baseline": ("participant_id",),
     "trial_protocoldeviation": ("trial_id", "participant_id"),
+    "trial_erasure": ("participant_id", "reason", "requested_by_id"),
 }
 
 # An allocation takes the next slot of its stratum, belongs to a person found eligible in the same trial,
@@ -265,6 +267,29 @@ CREATE TRIGGER check_duplicate BEFORE INSERT ON trial_allocationerror
     FOR EACH ROW WHEN (NEW.first_id IS NOT NULL) EXECUTE FUNCTION check_duplicate();
 """
 
+# No key is destroyed that nobody approved to be, and who wants no more data on record has none added.
+ERASURE = """
+CREATE OR REPLACE FUNCTION check_erasure() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM trial_erasure e JOIN trial_participant p ON p.id = e.participant_id
+                    WHERE p.person_id = OLD.person_id AND e.approved_by_id IS NOT NULL) THEN
+        RAISE EXCEPTION 'An identity is erased when a second person has approved it.'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN OLD;
+END $$;
+CREATE TRIGGER check_erasure BEFORE DELETE ON trial_personkey FOR EACH ROW EXECUTE FUNCTION check_erasure();
+
+CREATE OR REPLACE FUNCTION refuse_more_data() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (SELECT no_more_data FROM trial_participant WHERE id = NEW.participant_id) THEN
+        RAISE EXCEPTION 'This participant withdrew from any further collection of data.'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+"""
+
 # Nobody signs for somebody else, and nothing but what there is.
 SIGNATURE = """
 CREATE OR REPLACE FUNCTION check_signature() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -294,7 +319,8 @@ HAPPENINGS = (
 )
 HAPPENINGS_OF_TRIALS = ("trial_cohort", "trial_keyepoch", "trial_protocoldeviation")
 CLOCK = guard_clock(
-    "recorded_at", ("trial_participant", "trial_signature", *HAPPENINGS, *HAPPENINGS_OF_TRIALS)
+    "recorded_at",
+    ("trial_participant", "trial_signature", "trial_erasure", *HAPPENINGS, *HAPPENINGS_OF_TRIALS),
 )
 TRIALS = (
     trial_function("trial", "NEW.trial_id")
@@ -302,7 +328,8 @@ TRIALS = (
     + guard_trial("trial", "trial_signature", versioned=HAPPENINGS_OF_TRIALS)
     + guard_trial("participant", "trial_baseline", versioned=HAPPENINGS)
 )
-# Whoever asks to be forgotten is, in a locked trial too, and is not called any more: `do_not_call` is not here.
+# Whoever asks to be forgotten is, in a locked trial too, and is not called any more: neither trial_erasure nor
+# `do_not_call` is here.
 TRIALS += """
 CREATE TRIGGER belongs_to_trial BEFORE INSERT OR UPDATE OF site_id, sex, birth_date, birth_earliest, birth_latest,
     state, died_on, registered_at ON trial_participant FOR EACH ROW EXECUTE FUNCTION check_trial_by_trial();
@@ -328,6 +355,7 @@ INSTALL = "\n".join(
             STRATUM,
             SIGNATURE,
             AFTERMATH,
+            ERASURE,
         ),
     )
 )

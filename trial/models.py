@@ -339,6 +339,10 @@ class Participant(Clinical):
     birth_latest = models.DateField(null=True, blank=True)
     state = models.CharField(max_length=12, choices=choices(State), default=State.REGISTERED, editable=False)
     do_not_call = models.BooleanField(default=False)
+    no_more_data = models.BooleanField(
+        default=False,
+        help_text="Withdrew from any further collection: what is on record stays, nothing is added.",
+    )
     died_on = models.CharField(max_length=10, blank=True, help_text="YYYY, YYYY-MM or YYYY-MM-DD.")
     registered_at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -485,6 +489,33 @@ class AllocationError(Happening):
                 condition=(Q(fault="duplicate") & Q(first__isnull=False) & ~Q(first=F("participant")))
                 | (~Q(fault="duplicate") & Q(first__isnull=True)),
                 name="a_duplicate_names_the_first",
+            ),
+        ]
+
+
+@tracked()
+class Erasure(Happening):
+    """That a participant asks for their identity to be erased; it is, once a second person approves."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="erasures")
+    reason = models.CharField(max_length=400)
+    requested_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    approved_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["occurred_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["participant"], condition=Q(approved_by=None), name="one_open_erasure_a_participant"
+            ),
+            models.CheckConstraint(
+                condition=Q(approved_by__isnull=True, approved_at__isnull=True)
+                | (
+                    Q(approved_by__isnull=False, approved_at__isnull=False)
+                    & ~Q(approved_by=F("requested_by"))
+                ),
+                name="an_erasure_is_approved_by_a_second_person",
             ),
         ]
 

@@ -49,6 +49,7 @@ class Permission(StrEnum):
     VERIFY_ALLOCATIONS = "verify_allocations"
     BREAK_CODE = "break_code"
     WITHDRAW = "withdraw"
+    APPROVE_ERASURE = "approve_erasure"
     RECORD_DEVIATION = "record_deviation"
     SEE_WORKLIST = "see_worklist"
     RECORD_CALL = "record_call"
@@ -107,6 +108,7 @@ MEANINGS: Mapping[Permission, str] = {
     P.VERIFY_ALLOCATIONS: "Replay every past allocation against the trial's key.",
     P.BREAK_CODE: "Be told the arm of one participant for a reason that stays on record.",
     P.WITHDRAW: "Record that a participant withdrew.",
+    P.APPROVE_ERASURE: "Approve that an identity is erased, as somebody else asked; it is then erased.",
     P.RECORD_DEVIATION: "Record a protocol deviation.",
     P.SEE_WORKLIST: "See the call worklist: the people of the screening arm who are to be called.",
     P.RECORD_CALL: "Record a contact attempt and its outcome.",
@@ -154,7 +156,7 @@ _REPORTS = (P.SEE_REPORT_POOLED, P.SEE_REPORT_BY_ARM)
 # allocation followed from the frozen scores, and the inspector, to whom nothing may be hidden.
 _GRANTS: Mapping[Role, tuple[Permission, ...]] = {
     R.INVESTIGATOR: (
-        *(*_PEOPLE, *_CONDUCT, P.SEE_ALLOCATION, P.SEE_OUTCOMES, P.BREAK_CODE),
+        *(*_PEOPLE, *_CONDUCT, P.SEE_ALLOCATION, P.SEE_OUTCOMES, P.BREAK_CODE, P.APPROVE_ERASURE),
         *(P.SIGN_COHORT, P.APPROVE_PROTOCOL, P.SIGN_PROTOCOL, P.RUN_TRIAL, P.SEE_REPORT_POOLED),
     ),
     R.COORDINATOR: (
@@ -165,7 +167,14 @@ _GRANTS: Mapping[Role, tuple[Permission, ...]] = {
     R.OUTCOME_RECORDER: (P.SEARCH_PEOPLE, P.SEE_IDENTITY, P.RECORD_OUTCOME, P.SEE_OUTCOMES),
     R.DATA_MANAGER: (
         *(*_PEOPLE, P.SEE_ALLOCATION, P.SEE_OUTCOMES, P.SEE_INTAKE, P.IMPORT_CLINICAL),
-        *(P.SIGN_COHORT, P.RECORD_DEVIATION, P.FREEZE_DATASET, P.SEE_REPORT_POOLED, P.SEE_AUDIT),
+        *(
+            P.SIGN_COHORT,
+            P.APPROVE_ERASURE,
+            P.RECORD_DEVIATION,
+            P.FREEZE_DATASET,
+            P.SEE_REPORT_POOLED,
+            P.SEE_AUDIT,
+        ),
     ),
     R.TRIAL_STATISTICIAN: (P.FREEZE_DATASET, P.DOWNLOAD_DATASET, P.SEE_REPORT_POOLED),
     R.RANDOMIZATION_STATISTICIAN: (

@@ -252,7 +252,9 @@ def record_treatment(
 
 
 def check_date(participant: Participant, day: PartialDate, what: str) -> None:
-    """Refuse a fact of the future or from before the participant was born."""
+    """Refuse a fact of somebody who wants no more on record, of the future, or from before they were born."""
+    if participant.no_more_data:
+        raise Refused(f"{participant} withdrew from any further collection of data: nothing is recorded.")
     today = clock.today(participant.site)
     if day.earliest > today:
         raise Refused(f"The date of the {what}, {day}, lies in the future (today is {today}). Correct it.")

@@ -271,11 +271,18 @@ def move_appointment(
 
 
 def withdraw(
-    participant: Participant, *, reason: str, by: User, occurred_at: datetime | None = None
+    participant: Participant,
+    *,
+    reason: str,
+    by: User,
+    occurred_at: datetime | None = None,
+    no_more_data: bool = False,
 ) -> Participant:
     """Withdraw a participant and stop what is under way: calls, appointments, scoring."""
     with audit.context(by=by, why=reason or "Withdrawal"):
-        participant = conduct.withdraw(participant, reason=reason, by=by, occurred_at=occurred_at)
+        participant = conduct.withdraw(
+            participant, reason=reason, by=by, occurred_at=occurred_at, no_more_data=no_more_data
+        )
         _stop(participant, by)
         unscored = participant.radiographs.filter(state__in=[FilmState.RECEIVED, FilmState.ELIGIBLE])
         unscored.update(state=FilmState.SET_ASIDE, reason=IntakeReason.WITHDRAWN)

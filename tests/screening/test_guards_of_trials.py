@@ -9,16 +9,17 @@ from django.db import connection
 from analysis.models import Freeze
 from screening.models import Appointment, Diagnosis, DxaExam, Referral, Treatment
 from screening.services import referral, scoring
-from tests.factories import World, add_film, copy, make_participant, make_world, refusal, sql
+from tests.factories import World, add_film, copy, forget, make_participant, make_world, refusal, sql
 from tests.stage import Stage, make_stage
-from trial.models import Clinical, Participant, ProtocolVersion, Site, Stratum, Trial
+from trial.models import Clinical, Erasure, Participant, ProtocolVersion, Site, Stratum, Trial
 from trial.services import lists, people, trials
 from trial.services.trials import NotNow
 from trial.states import TrialEvent
 
 pytestmark = pytest.mark.django_db
 # What makes a trial rather than what happens in it; datasets are frozen once it is locked.
-NOT_IN_A_TRIAL = {Trial, ProtocolVersion, Site, Stratum, Freeze}
+# Whoever asks to be forgotten is, in a locked trial too.
+NOT_IN_A_TRIAL = {Trial, ProtocolVersion, Site, Stratum, Freeze, Erasure}
 ROWS = [m for m in apps.get_models() if issubclass(m, Clinical) and m not in NOT_IN_A_TRIAL]
 FIRST = {Referral: {"state": "open"}, Appointment: {"state": "booked"}}
 
@@ -101,7 +102,7 @@ def test_who_asks_to_be_forgotten_is_forgotten_in_a_locked_trial_too(world):
     person = make_participant(world, name="Marigold Quill")
     lock(world)
 
-    people.erase_identity(person, by=world.data_manager, why="Asked to be forgotten")
+    forget(person, world)
 
     assert Participant.objects.get().do_not_call
     assert people.reveal(person, by=world.data_manager).name == "erased"

@@ -15,7 +15,7 @@ from screening.services import cohort, intake
 from screening.services.intake import Answer, receive, release_held
 from screening.vocabulary import FilmState
 from tests import dicom
-from tests.factories import World, make_participant, make_world, randomized
+from tests.factories import World, forget, make_participant, make_world, randomized
 from trial import audit
 from trial.models import Participant, Person, ProtocolDeviation
 from trial.partial_dates import parse
@@ -261,7 +261,7 @@ def test_films_of_somebody_who_withdrew_are_kept_out(world):
 
 def test_films_of_an_erased_identity_are_kept_out(world):
     owner = film_of(send(world, dicom.chest_film())).participant
-    people.erase_identity(owner, by=world.coordinator, why="Asked for it.")
+    forget(owner, world)
 
     answer = send(world, dicom.chest_film(OTHER_PICTURE, SOPInstanceUID="1.2.3.90"))
 

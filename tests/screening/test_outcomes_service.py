@@ -13,7 +13,7 @@ from screening.services import outcomes
 from screening.services import referral as referrals
 from screening.services.outcomes import PleaseConfirm
 from screening.vocabulary import DiagnosisCode, DrugClass
-from tests.factories import World, in_arm, make_participant, randomized, referral_of, sql
+from tests.factories import World, copy, in_arm, make_participant, randomized, referral_of, refusal, sql
 from trial import clock
 from trial.models import Participant, ProtocolDeviation
 from trial.partial_dates import PartialDate, parse
@@ -392,3 +392,29 @@ def test_nothing_is_recorded_or_corrected_once_the_trial_is_locked(world):
         with pytest.raises(NotNow, match="is locked: its data no longer change"):
             act()
     assert DxaExam.objects.get() == exam and values(exam)["lumbar_spine"][0] == Decimal("-2.4")
+
+
+def test_who_wants_no_more_on_record_has_nothing_added_and_keeps_what_is_there(world):
+    woman = make_participant(world)
+    day = parse("2023-01-20")
+    outcomes.record_diagnosis(
+        woman, code=DiagnosisCode.OSTEOPOROSIS, diagnosed_on=day, by=world.outcome_recorder
+    )
+    referrals.withdraw(woman, reason="Wants no more of it.", by=world.coordinator, no_more_data=True)
+    woman.refresh_from_db()
+    with pytest.raises(Refused, match="any further collection"):
+        outcomes.record_treatment(
+            woman, drug_class=DrugClass.DENOSUMAB, started_on=day, by=world.outcome_recorder
+        )
+    row = Diagnosis.objects.get(participant=woman)
+    assert "any further collection" in refusal(*copy(row, diagnosed_on="2023-02"))
+
+
+def test_who_withdrew_from_taking_part_is_still_followed_by_their_records(world):
+    woman = make_participant(world)
+    referrals.withdraw(woman, reason="No calls, please.", by=world.coordinator)
+    woman.refresh_from_db()
+    day = parse("2023-01-20")
+    assert outcomes.record_treatment(
+        woman, drug_class=DrugClass.DENOSUMAB, started_on=day, by=world.outcome_recorder
+    )

@@ -23,6 +23,7 @@ from screening.vocabulary import FilmState
 from tests import dicom
 from tests.factories import (
     World,
+    forget,
     freeze_and_sign,
     high_risk,
     in_arm,
@@ -34,7 +35,7 @@ from tests.factories import (
 )
 from trial import clock
 from trial.partial_dates import parse
-from trial.services import conduct, people
+from trial.services import conduct
 from trial.services.trials import Refused
 from trial.states import TransitionRefused
 
@@ -251,7 +252,7 @@ def test_who_withdrew_consent_is_not_booked(world, offer):
 
 def test_who_asked_to_be_forgotten_is_not_booked(world, offer):
     accepted(world, offer)
-    people.erase_identity(offer.participant, by=world.data_manager, why="Asked to be forgotten")
+    forget(offer.participant, world)
 
     with pytest.raises(Refused, match="not to be called: nothing is booked"):
         book(world, offer)

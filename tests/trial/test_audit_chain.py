@@ -18,7 +18,7 @@ from analysis.downloads import DOWNLOADS
 from config.postgres.roles import as_owner
 from screening.models import Receipt
 from screening.vocabulary import ReceiptOutcome
-from tests.factories import World, make_participant, make_world, randomized, refusal, sql
+from tests.factories import World, forget, make_participant, make_world, randomized, refusal, sql
 from tests.test_concurrency import at_once, in_processes
 from trial import anchors, audit, bulk, chain
 from trial.links import AuditLink
@@ -74,7 +74,7 @@ def fault() -> Broken:
 @pytest.mark.django_db(transaction=True)
 def test_after_ordinary_work_every_row_is_linked_and_the_head_is_anchored(world):
     allocations = randomized(world, 4)
-    people.erase_identity(allocations[0].participant, by=world.data_manager, why="Asked to be forgotten")
+    forget(allocations[0].participant, world)
 
     whole = verify()
 

@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection
 
 from screening.services import intake
 from tests import dicom
-from tests.factories import World, high_risk, make_world, sql
+from tests.factories import World, forget, high_risk, make_world, sql
 from trial import audit, bulk
 from trial.crypto import Unreadable, decrypt
 from trial.models import Baseline, Participant, Person, PersonKey
@@ -200,7 +200,7 @@ def test_an_erased_identity_is_gone_from_old_audit_rows_too(world):
     old = Person.pgh_event_model.objects.filter(pgh_obj_id=person.person_id).earliest("pgh_id")
     assert decrypt(key, old.name_sealed, "name") == "Zebulon Quickfinch"
 
-    people.erase_identity(person, by=world.data_manager, why="Asked to be forgotten")
+    forget(person, world)
 
     assert people.reveal(person, by=world.caller).name == "erased"
     assert tables_with(key) == set()
@@ -217,8 +217,8 @@ def test_an_erased_identity_is_gone_from_old_audit_rows_too(world):
 def test_whose_identity_was_erased_stays_in_the_trial_and_is_not_called(world):
     person, elsewhere = register(world), register(make_world("OTHER"))
 
-    people.erase_identity(person, by=world.data_manager, why="Asked to be forgotten")
-    people.erase_identity(person, by=world.data_manager, why="Asked again")
+    forget(person, world)
+    forget(person, world)
 
     for participant in (person, elsewhere):
         participant.refresh_from_db()
@@ -254,3 +254,20 @@ def test_rows_written_in_bulk_meet_the_same_constraints(world):
         audit.context(by=None, why="A test"),
     ):
         bulk.insert([again])
+
+
+def test_an_identity_is_erased_by_two_people_and_by_no_one_alone(world):
+    person = register(world)
+    with pytest.raises(Refused, match="Nobody asked"):
+        people.approve_erasure(person, by=world.investigator)
+    people.request_erasure(person, reason="A letter of 3 May.", by=world.investigator)
+    with pytest.raises(Refused, match="asked for already"):
+        people.request_erasure(person, reason="Again", by=world.coordinator)
+    with pytest.raises(Refused, match="A second person must approve"):
+        people.approve_erasure(person, by=world.investigator)
+    with pytest.raises(Refused, match="approve erasure"):
+        people.approve_erasure(person, by=world.coordinator)
+    assert people.reveal(person, by=world.caller).name == "Zebulon Quickfinch"
+    people.approve_erasure(person, by=world.data_manager)
+    assert people.reveal(person, by=world.caller).name == "erased"
+    assert person.erasures.get().approved_by == world.data_manager

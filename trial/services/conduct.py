@@ -153,17 +153,25 @@ def consent_missing_before_randomization(participant: Participant, protocol: Pro
 
 
 def withdraw(
-    participant: Participant, *, reason: str, by: User, occurred_at: datetime | None = None
+    participant: Participant,
+    *,
+    reason: str,
+    by: User,
+    occurred_at: datetime | None = None,
+    no_more_data: bool = False,
 ) -> Participant:
-    """Withdraw a participant: calls and scoring stop at once, what was recorded stays and is analyzed."""
+    """Withdraw a participant: calls and scoring stop at once, what was recorded stays and is analyzed.
+
+    With `no_more_data` nothing is added to their record either (ICH E6(R3) 3.16.1(u): by scope).
+    """
     if not reason.strip():
         raise Refused("Write why the participant withdraws, in their own words if you can.")
     with audit.context(by=by, why=reason):
         participant = change_state(
             participant, event=Event.WITHDRAW, by=by, why=reason, occurred_at=occurred_at
         )
-        participant.do_not_call = True
-        participant.save(update_fields=["do_not_call"])
+        participant.do_not_call, participant.no_more_data = True, no_more_data
+        participant.save(update_fields=["do_not_call", "no_more_data"])
     return participant
 
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db.models import F
+from django.utils import timezone
 
 from trial import audit, bulk, clock
 from trial.crypto import Sealed, Unreadable, decrypt, encrypt, identity_hash, new_wrapped_key
-from trial.models import Baseline, Participant, Person, PersonKey, Site, Trial, User
+from trial.models import Baseline, Erasure, Participant, Person, PersonKey, Site, Trial, User
 from trial.partial_dates import PartialDate
-from trial.services.trials import Refused, require_open
+from trial.roles import Permission
+from trial.services.trials import Refused, require, require_open
 from trial.study_numbers import study_number
 
 FEW = 100
@@ -209,12 +211,39 @@ def _identity(person: Person, key: Sealed | None) -> Identity:
     return Identity(issuer, number, name, phone)
 
 
-def erase_identity(participant: Participant, *, by: User, why: str) -> None:
-    """Destroy the person's key: name, telephone and number become unreadable, in old audit rows too.
+def request_erasure(participant: Participant, *, reason: str, by: User) -> Erasure:
+    """Record that a participant asks to be forgotten; nothing is erased before a second person approves."""
+    require(by, Permission.WITHDRAW, participant.trial, participant.site)
+    if not reason.strip():
+        raise Refused("Write what the participant asked for, and how.")
+    if participant.erasures.filter(approved_by=None).exists():
+        raise Refused(
+            f"The erasure of {participant} is asked for already: a second person has to approve it."
+        )
+    with audit.context(by=by, why=reason):
+        return Erasure.objects.create(
+            participant=participant,
+            reason=reason,
+            requested_by=by,
+            occurred_at=clock.now(participant.trial),
+            protocol_version=participant.trial.protocol_version,
+        )
 
-    That it was done, by whom and why stays on record with the person.
+
+def approve_erasure(participant: Participant, *, by: User) -> None:
+    """Approve and do it: name, telephone and number become unreadable, in old audit rows too.
+
+    The person's key is destroyed; that it was done, by whom and why stays on record, and so does every audit row.
     """
-    with audit.context(by=by, why=why):
+    require(by, Permission.APPROVE_ERASURE, participant.trial, participant.site)
+    asked = participant.erasures.filter(approved_by=None).first()
+    if asked is None:
+        raise Refused(f"Nobody asked for the erasure of {participant}. Request it first.")
+    if asked.requested_by_id == by.pk:
+        raise Refused("You asked for this erasure. A second person must approve it.")
+    with audit.context(by=by, why=asked.reason):
+        asked.approved_by, asked.approved_at = by, timezone.now()
+        asked.save()
         PersonKey.objects.filter(person=participant.person_id).delete()
         Person.objects.filter(pk=participant.person_id).update(
             number_sealed=None, name_sealed=None, phone_sealed=None

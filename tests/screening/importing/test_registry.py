@@ -6,7 +6,7 @@ from screening.models import Radiograph
 from screening.services import intake
 from screening.vocabulary import FilmState
 from tests import dicom
-from tests.factories import make_world
+from tests.factories import forget, make_world
 from tests.screening.importing.extracts import counts, known, messages, run
 from trial.models import Baseline, Participant
 from trial.protocol import template
@@ -150,7 +150,7 @@ def test_people_go_to_the_site_that_the_row_names(world, extract):
 
 def test_an_erased_identity_is_not_written_again(world, extract):
     (person,) = known(world, "A1", name="PHANTOM^A1")
-    people.erase_identity(person, by=world.coordinator, why="Asked for it.")
+    forget(person, world)
     path = extract("issuer,number,name", "TEST,A1,PHANTOM^A1")
 
     assert "erased" in messages(run(world, path, "registration", commit=True))[2]
