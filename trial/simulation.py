@@ -17,7 +17,7 @@ from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 from trial.allocation_rules import AllocationRule, Method
-from trial.chances import Arms
+from trial.chances import Arms, Tally
 from trial.expectations import apart, behind, expected, of_list, why_unknown
 from trial.protocol_parts import Allocation
 from trial.randomization import Draw, blocks, draw, draws
@@ -189,12 +189,11 @@ def _by_chances(drawn: Draw) -> Place:
 
 
 def _minimized(rule: AllocationRule, key: bytes, label: str, people: Sequence[Facts]) -> Iterator[Place]:
-    seen: Counter[tuple[str, str, str]] = Counter()
+    tally, factors = Tally(rule.arms), [factor for factor, _ in rule.weights]
     for index, facts in enumerate(people, 1):
-        own = [(factor, facts[factor]) for factor, _ in rule.weights]
-        before = {factor: {arm: seen[factor, level, arm] for arm, _ in rule.arms} for factor, level in own}
+        before = tally.margins(factors, facts)
         place = _by_chances(draw(rule, key=key, label=label, index=index, before=before))
-        seen.update((factor, level, place.arm) for factor, level in own)
+        tally.add(place.arm, facts)
         yield place
 
 

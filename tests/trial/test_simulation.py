@@ -14,7 +14,7 @@ from tests.factories import make_participant, make_world, randomized
 from trial.allocation_rules import AllocationRule, Method
 from trial.chances import Measure
 from trial.expectations import expected, of_list, why_unknown
-from trial.keys import key_path
+from trial.keys import key_path, trial_key
 from trial.protocol import template
 from trial.protocol_parts import Allocation, Factor
 from trial.randomization import blocks, draws
@@ -319,7 +319,7 @@ def opened():
 def test_no_trials_key_is_opened(by_blocks, opened):
     key = str(key_path("DEMO"))
     opened.files = []
-    call_command("verify_allocations", "DEMO", stdout=StringIO())
+    trial_key(by_blocks.trial)
     assert key in opened.files  # the watch sees a key that is read
 
     opened.files = []
