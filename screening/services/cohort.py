@@ -13,7 +13,7 @@ from screening.risk import RiskClass, is_positive, summarize
 from screening.services import referral
 from screening.services.scoring import pinned_model
 from screening.vocabulary import COUNTING, DiagnosisCode, FilmState
-from trial import audit, bulk, clock
+from trial import allocation_log, audit, bulk, clock
 from trial.eligibility import Eligibility, Facts, PriorEvent
 from trial.models import Allocation, Arm, Cohort, Participant, ProtocolVersion, Trial, TrialKind, User
 from trial.partial_dates import parse
@@ -263,6 +263,9 @@ def _refuse_changed(cohort: Cohort, *, by: User) -> None:
 def randomize(participant: Participant, *, by: User, occurred_at: datetime | None = None) -> Allocation:
     """Randomize one participant at high risk; a second request returns the first allocation."""
     if known := Allocation.objects.filter(participant=participant).first():
+        allocation_log.append(
+            participant.trial, [known]
+        )  # whoever was to be answered first may have died before
         return known
     with audit.context(by=by, why="Randomization"):
         verdict = assess(participant, by=by)

@@ -131,7 +131,7 @@ def _randomize(
 
 
 def _locked(candidates: Sequence[Candidate]) -> dict:
-    rows = Participant.objects.select_for_update(of=("self",)).select_related("site")
+    rows = Participant.objects.select_for_update(of=("self",)).select_related("site", "person")
     rows = rows.filter(pk__in=[c.participant.pk for c in candidates]).order_by("pk")  # one order: no deadlock
     return {p.pk: p for p in rows}
 
@@ -255,14 +255,14 @@ def _take(
 
 def _write(made: list[Allocation], by: User) -> None:
     bulk.insert(made)
-    bulk.insert(_waivers(made))
+    bulk.insert(waivers(made))
     stamped = {"occurred_at": made[0].occurred_at, "protocol_version": made[0].protocol_version}
     change_states(
         [a.participant for a in made], event=Event.RANDOMIZE, by=by, why="Randomization", stamped=stamped
     )
 
 
-def _waivers(made: Sequence[Allocation]) -> list[Consent]:
+def waivers(made: Sequence[Allocation]) -> list[Consent]:
     """Return, for people who are randomized unasked, the waiver that allows it."""
     return [
         Consent(
