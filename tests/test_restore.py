@@ -107,7 +107,7 @@ def test_a_restored_trial_is_on_hold_until_what_it_lost_is_put_back(method):
     backup.restore()
 
     assert Allocation.objects.count() == 3
-    with pytest.raises(allocation_log.OnHold, match="5 allocations that the database has not") as held:
+    with pytest.raises(allocation_log.OnHold, match="has 5 more than the database") as held:
         draw(world, men[3])
     assert not {"screening", "control"} & set(str(held.value).split())
     preview = command(world)
@@ -234,7 +234,7 @@ def test_a_log_that_names_another_person_of_a_slot_holds_the_trial_and_is_not_be
     path.write_text("".join(json.dumps(one) + "\n" for one in said))
     allocation_log._read.clear()  # as in a process started since
 
-    with pytest.raises(allocation_log.OnHold, match="2 allocations that the database has not, or otherwise"):
+    with pytest.raises(allocation_log.OnHold, match="has 2 more than the database, or has them otherwise"):
         allocation_log.check(trial)
     with pytest.raises(CommandError, match="2 of 2 can't be put back"):
         command(world, "--commit")

@@ -101,7 +101,7 @@ def check(trial: Trial) -> None:
     behind = sum(max(0, count - log.drawn.get(of, 0)) for of, count in logged.items())
     if lost := max(len(unseen) - len(agreed), behind):
         raise OnHold(
-            f"Trial {trial.code} is on hold: its allocation log has {lost} allocations that the database has not, or "
+            f"Trial {trial.code} is on hold: its allocation log has {lost} more than the database, or has them "
             "otherwise, as after a restore. Nothing was drawn. Ask the randomization statistician to reconcile them "
             f"(python manage.py reconcile_allocations {trial.code})."
         )
