@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
@@ -248,8 +249,12 @@ def test_nobody_waits_for_a_freeze(world):
 def test_threads_that_read_the_log_at_once_read_each_line_once(tmp_path):
     """Every thread of a server looks into the log before a draw, and one writes to it meanwhile."""
     log = tmp_path / "log.jsonl"
-    log.write_text("".join(json.dumps({"id": str(n)}) + "\n" for n in range(50_000)))
+    line = {"stratum": "all", "participant": "DEMO-01", "arm": "control"}
+    said = [line | {"id": str(UUID(int=n)), "sequence": n} for n in range(1, 50_001)]
+    log.write_text("".join(json.dumps(one) + "\n" for one in said))
+    read = allocation_log._Read(log)
 
-    answers = at_once([lambda: allocation_log._logged(log)] * 8)
+    answers = at_once([read.refresh] * 8)
 
-    assert {(len(ids), end) for ids, end in answers} == {(50_000, log.stat().st_size)}
+    assert [(len(unseen), counts) for unseen, counts in answers] == [(50_000, {("all", 1): 50_000})] * 8
+    assert read.offset == log.stat().st_size

@@ -1,48 +1,82 @@
 """A log of every allocation outside the database, so that a restored database can't give a slot out twice."""
 
 import fcntl
+import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from threading import Lock
-from typing import IO
+from typing import IO, Any, NamedTuple
+from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Sum
 
-from trial.models import Allocation, Trial
+from trial.models import Allocation, Person, Trial
+
+List = tuple[str, int]  # a stratum's label and which of its lists
 
 
 class OnHold(Exception):
     """Database and log disagree: the trial allocates nobody until they are reconciled."""
 
 
+class Slot(NamedTuple):
+    """A place of a list and who has it."""
+
+    stratum: str
+    list: int
+    sequence: int
+    participant: str
+    arm: str
+
+
 class _Read:
     """The part of a log this process has read so far: a log only grows, so each line is read once."""
 
-    def __init__(self) -> None:
-        self.offset = 0
-        self.ids: set[str] = set()
+    def __init__(self, path: Path) -> None:
+        self.path, self.offset = path, 0
+        self.slots: dict[str, Slot] = {}
+        self.places: dict[List, set[int]] = defaultdict(set)
+        self.unseen: set[str] = set()  # by this process in the database
+        self.drawn: dict[List, int] = {}  # the cursors as the database last had them
         self._lock = Lock()  # threads of a server share what was read
 
-    def refresh(self, path: Path) -> tuple[set[str], int]:
-        """Return the allocations in the log and where its last whole line ends."""
+    def refresh(self) -> tuple[dict[str, Slot], dict[List, int]]:
+        """Return the allocations not yet seen in the database, and how many of each list are in the log."""
         with self._lock:
-            size = path.stat().st_size if path.exists() else 0
+            size = self.path.stat().st_size if self.path.exists() else 0
             if size < self.offset:
-                self.offset, self.ids = 0, set()
+                self.offset = 0
+                for known in (self.slots, self.places, self.unseen):
+                    known.clear()
             if size > self.offset:
-                self._read_on(path)
-            return self.ids, self.offset
+                self._read_on()
+            return (
+                {pk: self.slots[pk] for pk in self.unseen},
+                {of: len(places) for of, places in self.places.items()},
+            )
 
-    def _read_on(self, path: Path) -> None:
-        with path.open("rb") as file:
+    def _read_on(self) -> None:
+        with self.path.open("rb") as file:
             file.seek(self.offset)
             for line in file:
                 if line.endswith(b"\n"):  # a line cut short by a crash is written again
-                    self.ids.add(json.loads(line)["id"])
+                    self._take(_parsed(line, self.path))
                     self.offset += len(line)
+
+    def _take(self, said: Mapping[str, Any]) -> None:
+        slot = Slot(*(said[name] for name in Slot._fields))
+        self.slots[said["id"]] = slot
+        self.places[slot.stratum, slot.list].add(slot.sequence)
+        self.unseen.add(said["id"])
+
+    def gaps(self, drawn: Mapping[List, int]) -> Iterator[tuple[List, set[int]]]:
+        """Yield the places up to a list's cursor that the log lacks."""
+        for of, last in drawn.items():
+            if len(self.places[of]) < last:
+                yield of, set(range(1, last + 1)) - self.places[of]
 
 
 _read: dict[Path, _Read] = {}
@@ -54,62 +88,111 @@ def log_path(trial: Trial) -> Path:
 
 
 def check(trial: Trial) -> None:
-    """Raise OnHold when the log knows more allocations than the database, as it does after a restore."""
-    logged = len(_logged(log_path(trial))[0])  # read before the database: the log is written after the commit
-    drawn = _drawn(trial)
-    if logged > drawn:
+    """Raise OnHold when the log has an allocation that the database lacks or has otherwise, as after a restore.
+
+    An allocation is looked up once, for it stays where it is; only a restore takes it away again, and the cursors
+    of the lists with it: these are compared every time.
+    """
+    log = _log(trial)
+    unseen, logged = log.refresh()  # read before the database: the log is written after the commit
+    agreed = {pk for pk, slot in _slots_of(unseen) if slot == unseen[pk]}
+    log.unseen -= agreed
+    log.drawn = _drawn(trial)
+    behind = sum(max(0, count - log.drawn.get(of, 0)) for of, count in logged.items())
+    if lost := max(len(unseen) - len(agreed), behind):
         raise OnHold(
-            f"Trial {trial.code} is on hold: its allocation log has {logged - drawn} more than the database, "
-            "as after a restore. Nothing was drawn. Ask the randomization statistician to reconcile them."
+            f"Trial {trial.code} is on hold: its allocation log has {lost} more than the database, or has them "
+            "otherwise, as after a restore. Nothing was drawn. Ask the randomization statistician to reconcile them "
+            f"(python manage.py reconcile_allocations {trial.code})."
         )
 
 
 def append(trial: Trial, allocations: Iterable[Allocation]) -> None:
     """Write allocations that the log lacks, and any that a crash kept from it, and sync it to disk."""
-    path = log_path(trial)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+    log = _log(trial)
+    log.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with os.fdopen(os.open(log.path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # two processes may answer at once
-        _write(file, path, allocations)
-        if len(_logged(path)[0]) < _drawn(trial):
-            everybody = Allocation.objects.filter(participant__trial=trial)
-            _write(file, path, everybody.order_by("recorded_at", "sequence"))
-        os.fsync(file.fileno())
+        log.refresh()
+        _write(file, log, allocations)
+        for (label, number), places in log.gaps(log.drawn):
+            lacking = Allocation.objects.filter(stratum__trial=trial, stratum__label=label)
+            lacking = lacking.filter(stratum__list_version=number, sequence__in=places)
+            _write(file, log, lacking.order_by("sequence"))
+        fcntl.flock(file, fcntl.LOCK_UN)
+        os.fsync(file.fileno())  # nobody else waits for the disk meanwhile
 
 
-def _write(file: IO[bytes], path: Path, allocations: Iterable[Allocation]) -> None:
-    logged, end = _logged(path)
-    file.seek(end)  # over a line cut short
+def _write(file: IO[bytes], log: _Read, allocations: Iterable[Allocation]) -> None:
+    new = {str(row.pk): line_of(row) for row in allocations if str(row.pk) not in log.slots}
+    if not new:
+        return
+    file.seek(log.offset)  # over a line cut short
     file.truncate()
-    for row in allocations:
-        if str(row.pk) not in logged:
-            file.write(json.dumps(line_of(row)).encode() + b"\n")
+    file.writelines(json.dumps(line).encode() + b"\n" for line in new.values())
     file.flush()
+    log.refresh()
+    log.unseen -= new.keys()  # they come from there
 
 
-def lines(trial: Trial) -> list[dict[str, str | int]]:
+def lines(trial: Trial) -> list[dict[str, Any]]:
     """Read the whole log."""
     path = log_path(trial)
-    # Lines of older versions name no list: there was one a stratum.
-    return [{"list": 1} | json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [_parsed(line, path) for line in path.read_bytes().splitlines()] if path.exists() else []
 
 
-def line_of(row: Allocation) -> dict[str, str | int]:
-    """Return what the log says of an allocation."""
+def _parsed(line: bytes, path: Path) -> dict[str, Any]:
+    try:
+        said = {"list": 1, **json.loads(line)}  # older versions name no list: there was one a stratum
+        UUID(said["id"])
+        return said | {name: said[name] for name in Slot._fields}
+    except (ValueError, KeyError, TypeError):
+        raise OnHold(
+            f"The allocation log {path.name} has a line that says no allocation. Nothing was drawn. Ask the system "
+            "administrator to put the log back as it was written."
+        ) from None
+
+
+def line_of(row: Allocation) -> dict[str, Any]:
+    """Return what the log says of an allocation: all that a restored database needs to have it again."""
     return {
         "id": str(row.pk),
         "participant": row.participant.study_number,
+        "person": mark(row.participant.person),
         "stratum": row.stratum.label,
         "list": row.stratum.list_version,
         "sequence": row.sequence,
         "arm": row.arm,
         "randomized_on": str(row.randomized_on),
+        "occurred_at": row.occurred_at.isoformat(),
+        "key_epoch": row.stratum.key_epoch,
+        "total": row.stratum.total,
+        "protocol": row.protocol_version.sha256,
+        "cohort": str(row.cohort_id) if row.cohort_id else None,
+        "engine": row.engine_version,
+        "strata_values": row.strata_values,
+        "evidence": row.evidence,
     }
 
 
-def _logged(path: Path) -> tuple[set[str], int]:
-    return _read.setdefault(path, _Read()).refresh(path)
+def mark(person: Person) -> str:
+    """Return what tells a person from another who was given the same study number after a restore."""
+    return hashlib.sha256(person.identity_hash).hexdigest()[:16]
 
 
-def _drawn(trial: Trial) -> int:
-    return trial.strata.aggregate(n=Sum("drawn"))["n"] or 0
+def _log(trial: Trial) -> _Read:
+    path = log_path(trial)
+    return _read.setdefault(path, _Read(path))
+
+
+def _slots_of(keys: Iterable[str]) -> Iterator[tuple[str, Slot]]:
+    if keys := list(keys):
+        names = ("stratum__label", "stratum__list_version", "sequence", "participant__study_number", "arm")
+        rows = Allocation.objects.filter(pk__in=keys)
+        for pk, *slot in rows.values_list("pk", *names):
+            yield str(pk), Slot(*slot)
+
+
+def _drawn(trial: Trial) -> dict[List, int]:
+    rows = trial.strata.filter(drawn__gt=0).values_list("label", "list_version", "drawn")
+    return {(label, number): drawn for label, number, drawn in rows}

@@ -2,6 +2,7 @@
 
 from trial import chain
 from trial.partial_dates import FIRST_YEAR, LAST_YEAR
+from trial.roles import MATRIX, Permission
 from trial.states import (
     PROTOCOL_TRANSITIONS,
     TRANSITIONS,
@@ -36,6 +37,7 @@ APPEND_ONLY = (
     "trial_signature",
     "trial_allocationerror",
     "trial_codebreak",
+    "trial_reconciliation",
     "trial_allocation",
 )
 # Rows of these change, with an audit context, and are never deleted.
@@ -67,10 +69,11 @@ STAYS = {
 }
 
 # An allocation takes the next slot of its stratum, belongs to a person found eligible in the same trial,
-# bears the site's own date, and in a live trial happens now: nobody back-dates a draw.
+# bears the site's own date, and in a live trial happens now: nobody back-dates a draw. One that a restore lost and
+# a reconciliation puts back, in its own transaction, has met the rest when it was drawn.
 ALLOCATION = """
 CREATE OR REPLACE FUNCTION check_allocation() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE p record; s record; today date;
+DECLARE p record; s record; today date; again boolean := NEW.reconciliation_id IS NOT NULL;
 BEGIN
     SELECT pa.state, pa.trial_id, t.kind, t.state AS trial_state, si.time_zone INTO p
       FROM trial_participant pa JOIN trial_trial t ON t.id = pa.trial_id JOIN trial_site si ON si.id = pa.site_id
@@ -80,31 +83,38 @@ BEGIN
            COALESCE((SELECT max(number) FROM trial_keyepoch e
                       WHERE e.trial_id = trial_stratum.trial_id), 1) AS epoch_now
       INTO s FROM trial_stratum WHERE id = NEW.stratum_id;
-    IF p.state <> 'eligible' THEN
+    IF again AND NOT EXISTS (
+        SELECT 1 FROM trial_reconciliation r WHERE r.id = NEW.reconciliation_id AND r.trial_id = p.trial_id
+           AND r.recorded_at >= transaction_timestamp()) THEN
+        RAISE EXCEPTION 'An allocation is put back by the reconciliation of its own trial, at once with it.'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF p.state <> 'eligible' AND NOT again THEN
         RAISE EXCEPTION 'Only an eligible participant is randomized; this one is %.', p.state
             USING ERRCODE = 'check_violation';
     END IF;
     IF p.trial_id <> s.trial_id THEN
         RAISE EXCEPTION 'The stratum belongs to another trial.' USING ERRCODE = 'check_violation';
     END IF;
-    IF s.key_epoch <> s.epoch_now THEN
+    IF s.key_epoch <> s.epoch_now AND NOT again THEN
         RAISE EXCEPTION 'This list was made under key %, and the trial draws with key %.', s.key_epoch, s.epoch_now
             USING ERRCODE = 'check_violation';
     END IF;
-    IF NEW.cohort_id IS NOT NULL AND p.kind <> 'recorded' AND (
+    IF NEW.cohort_id IS NOT NULL AND p.kind <> 'recorded' AND NOT again AND (
         SELECT count(DISTINCT g.signer_id) FROM trial_signature g JOIN trial_cohort c
             ON c.id = g.subject_id AND c.sha256 = g.content_sha256
          WHERE c.id = NEW.cohort_id AND g.meaning = 'cohort') < 2 THEN
         RAISE EXCEPTION 'A cohort is randomized when two people have signed it.' USING ERRCODE = 'check_violation';
     END IF;
-    IF p.trial_state <> 'active' THEN
+    IF p.trial_state <> 'active' AND NOT again THEN
         RAISE EXCEPTION 'The trial is %, not active.', p.trial_state USING ERRCODE = 'check_violation';
     END IF;
     IF NEW.sequence <> s.last + 1 THEN
         RAISE EXCEPTION 'The next slot of this stratum is %, not %.', s.last + 1, NEW.sequence
             USING ERRCODE = 'check_violation';
     END IF;
-    IF p.kind = 'live' AND abs(extract(epoch FROM clock_timestamp() - NEW.occurred_at)) > 300 THEN
+    IF p.kind = 'live' AND abs(extract(epoch FROM clock_timestamp() - NEW.occurred_at)) > 300
+       AND NOT (again AND NEW.occurred_at < clock_timestamp()) THEN
         RAISE EXCEPTION 'A live trial randomizes now, not at %.', NEW.occurred_at
             USING ERRCODE = 'check_violation';
     END IF;
@@ -309,6 +319,26 @@ END $$;
 CREATE TRIGGER check_signature BEFORE INSERT ON trial_signature FOR EACH ROW EXECUTE FUNCTION check_signature();
 """
 
+# Only who answers for the list brings it level with the log, and in no other name.
+_LISTERS = ", ".join(
+    f"'{role}'" for role, held in MATRIX.items() if Permission.UPLOAD_ALLOCATION_LIST in held
+)
+RECONCILIATION = f"""
+CREATE OR REPLACE FUNCTION check_reconciliation() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.done_by_id::text <> COALESCE(current_setting('pghistory.context_metadata', true)::jsonb->>'by', '')
+       OR NOT EXISTS (SELECT 1 FROM trial_membership m WHERE m.user_id = NEW.done_by_id
+                         AND m.trial_id = NEW.trial_id AND m.role IN ({_LISTERS}) AND m.since <= now()
+                         AND (m.until IS NULL OR m.until > now())) THEN
+        RAISE EXCEPTION 'Only who answers for the allocation list reconciles it with the log.'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER check_reconciliation BEFORE INSERT ON trial_reconciliation
+    FOR EACH ROW EXECUTE FUNCTION check_reconciliation();
+"""
+
 HAPPENINGS = (
     "trial_eligibilityassessment",
     "trial_consent",
@@ -317,7 +347,12 @@ HAPPENINGS = (
     "trial_codebreak",
     "trial_allocation",
 )
-HAPPENINGS_OF_TRIALS = ("trial_cohort", "trial_keyepoch", "trial_protocoldeviation")
+HAPPENINGS_OF_TRIALS = (
+    "trial_cohort",
+    "trial_keyepoch",
+    "trial_reconciliation",
+    "trial_protocoldeviation",
+)
 CLOCK = guard_clock(
     "recorded_at",
     ("trial_participant", "trial_signature", "trial_erasure", *HAPPENINGS, *HAPPENINGS_OF_TRIALS),
@@ -356,6 +391,7 @@ INSTALL = "\n".join(
             SIGNATURE,
             AFTERMATH,
             ERASURE,
+            RECONCILIATION,
         ),
     )
 )

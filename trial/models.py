@@ -690,6 +690,20 @@ class Arm(models.TextChoices):
 
 
 @tracked()
+class Reconciliation(Happening):
+    """A restored database brought level with the log outside it: the allocations put back name it."""
+
+    SEE = Permission.VERIFY_ALLOCATIONS
+    TRIAL_PATH = "trial"
+    SITE_PATH = ""
+
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="reconciliations")
+    size = models.PositiveIntegerField(help_text="How many allocations were put back.")
+    sha256 = models.CharField(max_length=64, help_text="Of the log's lines about them.")
+    done_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+
+
+@tracked()
 class Allocation(Happening):
     """One draw, with everything needed to replay it; never updated, never deleted."""
 
@@ -702,6 +716,14 @@ class Allocation(Happening):
     randomized_on = models.DateField(help_text="The site's local date.")
     cohort = models.ForeignKey(
         Cohort, on_delete=models.PROTECT, related_name="allocations", null=True, blank=True
+    )
+    reconciliation = models.ForeignKey(
+        Reconciliation,
+        on_delete=models.PROTECT,
+        related_name="allocations",
+        null=True,
+        blank=True,
+        help_text="What put it back after a restore; empty for a row as it was drawn.",
     )
     engine_version = models.CharField(max_length=20)
     strata_values = models.JSONField(

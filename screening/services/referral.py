@@ -36,10 +36,12 @@ from trial.states import AllocationFault, State, TrialState
 def open_all(allocations: Sequence[Allocation], *, by: User | None) -> list[Referral]:
     """Open a referral for each allocation that has none; the database refuses any but the screening arm."""
     known = set(Referral.objects.filter(allocation__in=allocations).values_list("allocation_id", flat=True))
+    versions = {a.protocol_version_id: a.protocol_version for a in allocations}
+    days = {pk: version.protocol.referral_window_days for pk, version in versions.items()}
     made = [
         Referral(
             allocation=a,
-            window_ends_on=window_end(a.randomized_on, a.protocol_version.protocol.referral_window_days),
+            window_ends_on=window_end(a.randomized_on, days[a.protocol_version_id]),
             occurred_at=a.occurred_at,
             protocol_version=a.protocol_version,
         )

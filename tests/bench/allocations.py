@@ -1,4 +1,4 @@
-"""Allocations per second by 16 clients at once, against bare INSERTs by as many; every draw is checked."""
+"""Allocations per second by four processes at once, and of a whole cohort, against bare writes; all is checked."""
 
 import hashlib
 import multiprocessing
@@ -20,7 +20,7 @@ from screening.models import Radiograph, Referral, Score
 from screening.services import cohort
 from screening.vocabulary import FilmState
 from tests.bench.measuring import Bench, Measured, Pair, timed
-from tests.factories import World, make_world
+from tests.factories import World, freeze_and_sign, make_world
 from trial import audit
 from trial.allocation_log import log_path
 from trial.keys import trial_key
@@ -31,12 +31,15 @@ from trial.randomization import draws
 from trial.services import allocation
 from trial.services.allocation import Candidate
 from trial.services.people import NewPerson, register_all
+from trial.services.verification import verify
 from trial.streams import stream_label
 
-CLIENTS = 16
+CLIENTS = 4
 ROUNDS = 8
-EACH = 3  # allocations by a client in a round
-EACH_BARE = 50  # a bare INSERT is quick, so there are more of them
+EACH = 12  # allocations by a client in a round
+EACH_BARE = 200  # a bare INSERT is quick, so there are more of them
+COHORT = 5_000
+COHORTS = 3  # the first only warms up
 PATIENCE = 120.0  # seconds
 TABLE = f"""
 CREATE TABLE bench_allocation (
@@ -66,7 +69,7 @@ def database() -> Iterator[None]:
 
 
 def at_once(work: Callable[[int], None], units: int) -> Measured:
-    """Let 16 processes, connected before, start together; measure until the last has finished."""
+    """Let the clients, processes connected before, start together; measure until the last has finished."""
     connections.close_all()
     fork = multiprocessing.get_context("fork")
     together = fork.Barrier(CLIENTS + 1, timeout=PATIENCE)
@@ -198,10 +201,31 @@ def pairs(code: str, *, whole: bool) -> Iterator[Pair]:
         check(world, start + share)
 
 
+def insert_rows(count: int) -> None:
+    """Insert bare rows in one statement."""
+    rows = "SELECT gen_random_uuid(), 'control' FROM generate_series(1, %s)"
+    connection.connection.execute(f"INSERT INTO bench_allocation (participant, arm) {rows}", (count,))
+
+
+def cohorts() -> Iterator[Pair]:
+    """Yield cohorts, each frozen and signed in a trial of its own; replay the draws of each."""
+    for number in range(COHORTS):
+        world = make_world(f"COHORT{number}")
+        high_risk(world, COHORT)
+        frozen = freeze_and_sign(world)
+        connection.ensure_connection()
+        yield (
+            partial(timed, partial(cohort.randomize_cohort, frozen, by=world.coordinator)),
+            partial(timed, partial(insert_rows, COHORT)),
+        )
+        if verify(world.trial) != COHORT:
+            raise AssertionError("Not everybody of the cohort was randomized.")
+
+
 PEER = "a bare INSERT, just as durable, without lock, rule, blocks, audit trail, offer or log"
 BENCHES = (
     Bench(
-        title=f"Randomizing, {CLIENTS} clients at once, two strata: eligibility, patient rule, draw, offer",
+        title=f"Randomizing in {CLIENTS} processes at once, two strata: eligibility, patient rule, draw, offer",
         unit="a second",
         ours="`screening.services.cohort.randomize`",
         peer=PEER,
@@ -213,6 +237,14 @@ BENCHES = (
         ours="`trial.services.allocation.randomize` and `open_referrals`",
         peer=PEER,
         pairs=partial(pairs, "DRAW", whole=False),
+    ),
+    Bench(
+        title=f"A cohort of {COHORT:,} in one transaction: judged again, drawn, offered, logged",
+        unit="seconds",
+        ours="`screening.services.cohort.randomize_cohort`",
+        peer=f"{COHORT:,} bare rows by one INSERT, without lock, rule, audit trail, offer or log",
+        pairs=cohorts,
+        inverse=True,
     ),
 )
 SETTING = database

@@ -1,7 +1,9 @@
 """Randomizing, withdrawing, sending films, calling and recording scans by the API."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -137,7 +139,8 @@ def test_a_restored_database_is_on_hold(blocks):
     person = high_risk(blocks)[0]
     path = allocation_log.log_path(blocks.trial)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text('{"id": "drawn before the restore"}\n')
+    lost = {"id": str(uuid4()), "participant": "DEMO-01-000009-8", "stratum": "sex=female", "sequence": 1}
+    path.write_text(json.dumps(lost | {"arm": "control"}) + "\n")
 
     answer = signed_in(blocks.coordinator).post(conduct(person, "randomize"))
 

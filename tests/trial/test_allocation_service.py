@@ -1,5 +1,8 @@
 """Randomizing through the service: order, idempotence, refusals, and what the database itself forbids."""
 
+import json
+from uuid import uuid4
+
 import pytest
 from django.db import DatabaseError, connection
 
@@ -35,7 +38,8 @@ def test_every_allocation_is_in_the_log_outside_the_database(world):
 def test_a_database_older_than_the_log_allocates_nobody(world):
     randomized(world, 4)
     path = allocation_log.log_path(world.trial)
-    path.write_text(path.read_text() + '{"id": "lost in the restore"}\n')
+    lost = json.loads(path.read_text().splitlines()[-1]) | {"id": str(uuid4()), "sequence": 5}
+    path.write_text(path.read_text() + json.dumps(lost) + "\n")
     high_risk(world)
 
     with pytest.raises(allocation_log.OnHold, match="on hold"):

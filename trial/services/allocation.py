@@ -3,10 +3,11 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db import transaction
 
@@ -30,10 +31,10 @@ from trial.protocol import Protocol
 from trial.protocol_parts import Timing
 from trial.randomization import ENGINE_VERSION, draw
 from trial.services import lists
-from trial.services.conduct import change_states, consent_missing_before_randomization
+from trial.services.conduct import SETTLED, change_states, consent_missing_before_randomization
 from trial.services.signatures import require_signed
 from trial.services.trials import NotNow, Refused
-from trial.states import Event, State, TrialState, next_state
+from trial.states import Event, ProtocolState, State, TrialState, next_state
 from trial.streams import stream_label
 
 
@@ -89,17 +90,7 @@ def randomize_cohort(cohort: Cohort, *, by: User, occurred_at: datetime | None =
 
 def randomize(candidate: Candidate, *, by: User | None, occurred_at: datetime | None = None) -> Allocation:
     """Randomize one participant; a second request returns the first allocation and draws nothing."""
-    trial = candidate.participant.trial
-    if trial.protocol.allocation.when is Timing.COHORT and not _is_drawn(candidate.participant):
-        raise NotNow(
-            f"Trial {trial} randomizes its frozen cohort together. Open the trial and freeze the cohort. "
-            "Nothing was drawn."
-        )
     return _randomize(candidate.participant.trial, [candidate], by, occurred_at, None)[0]
-
-
-def _is_drawn(participant: Participant) -> bool:
-    return Allocation.objects.filter(participant=participant).exists()
 
 
 def _randomize(
@@ -114,7 +105,7 @@ def _randomize(
     allocation_log.check(trial)
     with audit.context(by=by, why="Randomization"):
         people = _locked(candidates)
-        known = {a.participant_id: a for a in Allocation.objects.filter(participant__in=people)}
+        known = _allocated(people.values())
         fresh = [
             c._replace(participant=people[c.participant.pk])
             for c in candidates
@@ -123,15 +114,20 @@ def _randomize(
         made = _draw(trial, fresh, by, occurred_at or clock.now(trial), cohort) if fresh else []
         # Before the answer leaves, and only if the database kept it.
         transaction.on_commit(partial(allocation_log.append, trial, made))
-        answers = Allocation.objects.filter(participant__in=people).select_related(
-            "participant__site", "stratum"
-        )
-        known = {a.participant_id: a for a in answers.select_related("protocol_version")}
+    known |= {a.participant_id: a for a in made}
     return [known[c.participant.pk] for c in candidates]
 
 
+def _allocated(people: Iterable[Participant]) -> dict[UUID, Allocation]:
+    """Return the allocations of locked participants; only who went on from being eligible can have one."""
+    maybe = [p for p in people if p.state in SETTLED]
+    rows = Allocation.objects.filter(participant__in=maybe) if maybe else Allocation.objects.none()
+    rows = rows.select_related("participant__site", "stratum", "protocol_version")
+    return {a.participant_id: a for a in rows}
+
+
 def _locked(candidates: Sequence[Candidate]) -> dict:
-    rows = Participant.objects.select_for_update(of=("self",)).select_related("site")
+    rows = Participant.objects.select_for_update(of=("self",)).select_related("site", "person")
     rows = rows.filter(pk__in=[c.participant.pk for c in candidates]).order_by("pk")  # one order: no deadlock
     return {p.pk: p for p in rows}
 
@@ -150,6 +146,11 @@ def _draw(
 ) -> list[Allocation]:
     version, epoch = _version_in_force(trial), current_epoch(trial)
     act, protocol = _Act(version, at, epoch, trial_key(trial, epoch)), version.protocol
+    if protocol.allocation.when is Timing.COHORT and cohort is None:
+        raise NotNow(
+            f"Trial {trial} randomizes its frozen cohort together. Open the trial and freeze the cohort. "
+            "Nothing was drawn."
+        )
     for candidate in fresh:
         _check(candidate.participant, protocol)
     groups: dict[str, list[tuple[Candidate, dict]]] = defaultdict(list)
@@ -171,10 +172,12 @@ def _label(protocol: Protocol, values: dict[str, str | None]) -> str:
 
 
 def _version_in_force(trial: Trial) -> ProtocolVersion:
-    trial = Trial.objects.get(pk=trial.pk)
-    if trial.state != TrialState.ACTIVE:
-        raise NotNow(f"Trial {trial.code} is {trial.state}: nobody is randomized. Nothing was drawn.")
-    return trial.protocol_version
+    in_force = ProtocolVersion.objects.filter(trial=trial.pk, state=ProtocolState.ACTIVE)
+    version = in_force.select_related("trial").first()
+    state = version.trial.state if version else TrialState.DRAFT
+    if version is None or state != TrialState.ACTIVE:
+        raise NotNow(f"Trial {trial.code} is {state}: nobody is randomized. Nothing was drawn.")
+    return version
 
 
 def _check(participant: Participant, protocol: Protocol) -> None:
@@ -255,15 +258,17 @@ def _take(
 
 def _write(made: list[Allocation], by: User | None) -> None:
     bulk.insert(made)
-    bulk.insert(_waivers(made))
+    bulk.insert(waivers(made))
     stamped = {"occurred_at": made[0].occurred_at, "protocol_version": made[0].protocol_version}
     change_states(
         [a.participant for a in made], event=Event.RANDOMIZE, by=by, why="Randomization", stamped=stamped
     )
 
 
-def _waivers(made: Sequence[Allocation]) -> list[Consent]:
+def waivers(made: Sequence[Allocation]) -> list[Consent]:
     """Return, for people who are randomized unasked, the waiver that allows it."""
+    versions = {a.protocol_version_id: a.protocol_version for a in made}
+    references = {pk: version.protocol.consent.waiver_reference for pk, version in versions.items()}
     return [
         Consent(
             participant=a.participant,
@@ -273,5 +278,5 @@ def _waivers(made: Sequence[Allocation]) -> list[Consent]:
             protocol_version=a.protocol_version,
         )
         for a in made
-        if (reference := a.protocol_version.protocol.consent.waiver_reference)
+        if (reference := references[a.protocol_version_id])
     ]

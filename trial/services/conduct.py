@@ -72,15 +72,15 @@ def assess_participant(participant: Participant, *, facts: Facts, by: User | Non
 
 def assess_all(trial: Trial, *, facts: Mapping[UUID, Facts], by: User | None) -> dict[UUID, Eligibility]:
     """Judge many participants in one transaction, by participant key."""
-    protocol = trial.protocol
     with audit.context(by=by, why="Eligibility is assessed"):
+        stamped = stamp(trial, None)
+        protocol = stamped["protocol_version"].protocol
         people = (
             Participant.objects.select_for_update().filter(trial=trial).order_by("pk").in_bulk(list(facts))
         )
         verdicts = {pk: assess(protocol, facts[pk]) for pk in people}
         open_to = {pk: p for pk, p in people.items() if p.state not in SETTLED}
         last = _last_judgments(open_to)
-        stamped = stamp(trial, None)
         new = [
             EligibilityAssessment(
                 participant=p, facts=facts[pk].to_dict(), **_judgment(verdicts[pk]), **stamped

@@ -7,7 +7,7 @@ from django.db.models import Count
 
 from trial import audit
 from trial.allocation_rules import Method
-from trial.chances import Tally
+from trial.chances import STRATUM, Tally
 from trial.crypto import open_with, seal_for
 from trial.keys import current_epoch, ensure_key, trial_key
 from trial.models import Allocation, KeyEpoch, Stratum, Trial, UploadedList, User
@@ -57,10 +57,25 @@ def _begin(trial: Trial, label: str, epoch: int, total: int | None) -> Stratum:
 
 def tally_of(stratum: Stratum, plan: Plan) -> Tally:
     """Count who was allocated in a stratum so far, from whichever of its lists."""
+    if not plan.factors and stratum.drawn and (counted := _counted_on(stratum, plan)):
+        return counted
     tally = Tally(plan.arms)
     made = Allocation.objects.filter(stratum__trial=stratum.trial, stratum__label=stratum.label)
     for arm, used, people in made.values_list("arm", "strata_values").annotate(people=Count("pk")):
         tally.add(arm, used, people)
+    return tally
+
+
+def _counted_on(stratum: Stratum, plan: Plan) -> Tally | None:
+    """Count on from what the last draw of a list went by: every draw takes as long as the first."""
+    last = Allocation.objects.filter(stratum=stratum, sequence=stratum.drawn)
+    arm, before = last.values_list("arm", "counts_before").get()
+    if STRATUM not in before:  # drawn by an engine that kept no counts
+        return None
+    tally = Tally(plan.arms)
+    tally.add(arm, {})
+    for counted, people in before[STRATUM].items():
+        tally.add(counted, {}, people)
     return tally
 
 
