@@ -11,8 +11,9 @@ from screening.models import Appointment, Diagnosis, DxaExam, Referral, Treatmen
 from screening.services import referral, scoring
 from tests.factories import World, add_film, copy, forget, make_participant, make_world, refusal, sql
 from tests.stage import Stage, make_stage
-from trial.models import Clinical, Erasure, Participant, ProtocolVersion, Site, Stratum, Trial
-from trial.services import lists, people, trials
+from trial import audit
+from trial.models import Clinical, Erasure, Participant, ProtocolVersion, Reconciliation, Site, Stratum, Trial
+from trial.services import conduct, lists, people, trials
 from trial.services.trials import NotNow
 from trial.states import TrialEvent
 
@@ -36,7 +37,12 @@ def one_of_each(stage: Stage) -> dict[type, Any]:
         " protocol_version_id) SELECT gen_random_uuid(), now(), id, '[]', '', 0, %s, %s FROM trial_trial",
         stage.world.coordinator.pk, stage.world.trial.protocol_version.pk,
     )  # fmt: skip
-    lists.change_key(stage.world.trial, reason="A test.", by=stage.world.randomization_statistician)
+    trial, by = stage.world.trial, stage.world.randomization_statistician
+    lists.change_key(trial, reason="A test.", by=by)
+    with audit.context(by=by, why="a test", how="test"):
+        Reconciliation.objects.create(
+            trial=trial, size=0, sha256="", done_by=by, **conduct.stamp(trial, None)
+        )
     return {model: model.objects.first() for model in ROWS}
 
 
