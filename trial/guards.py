@@ -328,8 +328,8 @@ CREATE OR REPLACE FUNCTION check_reconciliation() RETURNS trigger LANGUAGE plpgs
 BEGIN
     IF NEW.done_by_id::text <> COALESCE(current_setting('pghistory.context_metadata', true)::jsonb->>'by', '')
        OR NOT EXISTS (SELECT 1 FROM trial_membership m WHERE m.user_id = NEW.done_by_id
-                         AND m.trial_id = NEW.trial_id AND m.role IN ({_LISTERS}) AND m.since <= now()
-                         AND (m.until IS NULL OR m.until > now())) THEN
+                         AND m.trial_id = NEW.trial_id AND m.role IN ({_LISTERS}) AND m.since <= clock_timestamp()
+                         AND (m.until IS NULL OR m.until > clock_timestamp())) THEN
         RAISE EXCEPTION 'Only who answers for the allocation list reconciles it with the log.'
             USING ERRCODE = 'check_violation';
     END IF;
