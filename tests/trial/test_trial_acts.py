@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
@@ -12,7 +13,9 @@ from trial import audit, clock
 from trial.keys import key_path
 from trial.models import ProtocolVersion, UploadedList
 from trial.protocol import template
-from trial.services import protocols
+from trial.services import protocols, signatures, trials
+from trial.services.trials import NotNow
+from trial.states import TrialEvent
 
 BLOCKS = {"allocation.method": "permuted_blocks", "allocation.block_sizes": [4]}
 
@@ -148,3 +151,15 @@ def test_the_unblinded_statistician_verifies_on_a_page(world, django_capture_on_
     told = words(do(world.randomization_statistician, "verify", world.trial))
     assert "All 4 allocations of trial" in told and "are what its key and history draw" in told
     assert do(world.coordinator, "verify", world.trial).status_code == 404
+
+
+def test_the_protocol_of_a_locked_trial_stays_as_it_is(world):
+    draft = protocols.draft_protocol(world.trial, protocol=world.trial.protocol, by=world.coordinator)
+    for event in (TrialEvent.CLOSE, TrialEvent.LOCK):
+        trials.move_trial(world.trial, event=event, by=world.investigator)
+    with pytest.raises(NotNow, match="is locked"):
+        protocols.draft_protocol(world.trial, protocol=world.trial.protocol, by=world.coordinator)
+    with pytest.raises(NotNow, match="is locked"):
+        signatures.sign(draft, by=world.coordinator, password=PASSWORD)
+    with pytest.raises(NotNow, match="is locked"):
+        protocols.activate(draft, by=world.investigator)

@@ -14,7 +14,7 @@ from trial.protocol import Protocol, ProtocolError
 from trial.protocol_table import SEALED
 from trial.roles import Permission, Role
 from trial.services.signatures import SIGNERS, sign, signatures_of
-from trial.services.trials import Refused, move_trial, require
+from trial.services.trials import Refused, move_trial, require, require_unlocked
 from trial.states import (
     ProtocolEvent,
     ProtocolState,
@@ -49,6 +49,7 @@ def draft_protocol(trial: Trial, *, protocol: Protocol, by: User) -> ProtocolVer
 
 
 def _draft(trial: Trial, protocol: Protocol, by: User, why: str, **further: Any) -> ProtocolVersion:
+    require_unlocked(trial)
     with audit.context(by=by, why=why):
         last = trial.versions.order_by("-number").first()
         return ProtocolVersion.objects.create(
@@ -162,6 +163,7 @@ def _is_held(role: Role, trial: Trial) -> bool:
 def activate(version: ProtocolVersion, *, by: User, further: Sequence[Item] = ()) -> Trial:
     """Put an approved version in force and, the first time, open the trial; `further` are others' checks."""
     require(by, Permission.RUN_TRIAL, version.trial)
+    require_unlocked(version.trial)
     if missing := [item for item in (*checklist(version), *further) if not item.met]:
         said = " ".join(f"{item.text}: not yet. {item.remedy}" for item in missing)
         raise Refused(f"This version can't take effect yet. {said}")

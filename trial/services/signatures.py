@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from trial import audit
 from trial.models import Cohort, Meaning, ProtocolVersion, Signature, TrialKind, User
 from trial.roles import Permission
-from trial.services.trials import Refused, require
+from trial.services.trials import Refused, require, require_unlocked
 
 SIGNERS = 2  # different people, before a cohort is randomized or a protocol version takes effect
 NEEDS = {Meaning.COHORT: Permission.SIGN_COHORT, Meaning.PROTOCOL: Permission.SIGN_PROTOCOL}
@@ -28,6 +28,7 @@ def sign(subject: Cohort | ProtocolVersion, *, by: User, password: str | None) -
     """
     trial, meaning = subject.trial, _meaning(subject)
     require(by, NEEDS[meaning], trial)
+    require_unlocked(trial)
     if password is not None or trial.kind == TrialKind.LIVE:
         require_password(by, password, "Nothing was signed")
     with audit.context(by=by, why=meaning.label):

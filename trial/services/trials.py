@@ -46,6 +46,12 @@ def require_open(trial: Trial) -> None:
         raise NotNow(f"Trial {trial.code} {why}. Nothing was taken.")
 
 
+def require_unlocked(trial: Trial) -> None:
+    """Raise NotNow once the trial is locked: neither its data nor its protocol change any more."""
+    if Trial.objects.values_list("state", flat=True).get(pk=trial.pk) == TrialState.LOCKED:
+        raise NotNow(f"Trial {trial.code} {CLOSED[TrialState.LOCKED]}. Nothing was done.")
+
+
 def create_trial(
     code: str, *, title: str, by: User | None, kind: str = TrialKind.LIVE, clock_offset_days: int = 0
 ) -> Trial:
