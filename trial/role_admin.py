@@ -1,5 +1,6 @@
 """The admin's ground rules: roles decide what is seen, nothing is typed into a row, every write is an act."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -14,6 +15,8 @@ from trial.history import history
 from trial.models import Membership
 from trial.roles import Permission, permissions_of
 from trial.steps import Steps, condition
+
+access_log = logging.getLogger("screentrial.access")
 
 
 def holds(request: HttpRequest, permission: Permission) -> bool:
@@ -121,7 +124,13 @@ class RoleModelAdmin(RoleGuard, ActsAdmin):
         """Return what a page calls a row."""
         return str(obj)
 
+    def _log_arms(self, request: HttpRequest, shown: Sequence[Any], what: str) -> None:
+        """Log that arms were shown: a read by somebody unblinded leaves a trace (ICH E6(R3) 4.1.4)."""
+        if self.sees is Permission.SEE_ARM or Permission.SEE_ARM in {self.needs.get(name) for name in shown}:
+            access_log.info("arm shown to user %s: %s", request.user.pk, what)
+
     def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
+        self._log_arms(request, self.get_list_display(request), f"list of {self.opts.verbose_name_plural}")
         title = {"title": str(self.opts.verbose_name_plural).capitalize()}
         return super().changelist_view(request, title | (extra_context or {}))
 
@@ -134,6 +143,7 @@ class RoleModelAdmin(RoleGuard, ActsAdmin):
     ) -> HttpResponse:
         obj = kwargs.get("obj")
         name = self.name_of(obj)
+        self._log_arms(request, self.get_fields(request, obj), f"{self.opts.verbose_name} {name}")
         context |= {
             "title": f"{str(self.opts.verbose_name).capitalize()} {name}",
             "subtitle": None,

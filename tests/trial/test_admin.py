@@ -441,3 +441,18 @@ def test_only_the_system_administrator_touches_accounts(world):
             world.cast[role], "give", world.stranger, role="coordinator", trial=world.trial.pk
         ).status_code in (403, 404)
     assert not Membership.objects.active(world.stranger).exists()
+
+
+def test_whoever_is_shown_an_arm_leaves_a_trace_and_whoever_is_not_leaves_none(world, caplog):
+    person = randomized(world, 2)[0].participant
+    with caplog.at_level(logging.INFO, logger="screentrial.access"):
+        for user in (world.coordinator, world.monitor):
+            browser(user).get(page_of(person))
+            browser(user).get(list_of(Participant))
+        browser(world.inspector).get(list_of(Allocation))
+    told = [m for m in caplog.messages if m.startswith("arm shown")]
+    assert told == [
+        f"arm shown to user {world.coordinator.pk}: participant {person}",
+        f"arm shown to user {world.coordinator.pk}: list of participants",
+        f"arm shown to user {world.inspector.pk}: list of allocations",
+    ]
