@@ -1,0 +1,184 @@
+"""What happens to a participant: judged, asked, moved on; errors, code breaks, erasures, deviations."""
+
+from django.db import models
+from django.db.models import F, Q
+
+from trial.models.people import Participant
+from trial.models.trials import Happening, Trial, User, choices, one_of, tracked
+from trial.roles import Permission
+from trial.states import AllocationFault, State
+
+
+@tracked()
+class EligibilityAssessment(Happening):
+    """One judgment of a participant against the protocol's criteria, with its reasons."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="assessments")
+    eligible = models.BooleanField()
+    reasons = models.JSONField(default=list, blank=True)
+    facts = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        get_latest_by = ["occurred_at", "recorded_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(eligible=False) | Q(reasons=[]), name="eligible_means_no_reason_against"
+            ),
+        ]
+
+
+class ConsentKind(models.TextChoices):
+    """What was given, waived or refused."""
+
+    CONSENT = "consent"
+    WAIVER = "waiver"
+    OBJECTION = "objection"
+
+
+@tracked()
+class Consent(Happening):
+    """A consent, an ethics waiver or an objection; none is ever edited, a later one counts."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="consents")
+    kind = models.CharField(max_length=9, choices=ConsentKind)
+    form_version = models.CharField(max_length=40, blank=True)
+    scope = models.CharField(max_length=40, help_text="What it covers: dxa, calls, data.")
+    obtained_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    waiver_reference = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        get_latest_by = ["occurred_at", "recorded_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=(Q(kind="waiver") & ~Q(waiver_reference=""))
+                | (~Q(kind="waiver") & Q(waiver_reference="")),
+                name="a_waiver_has_its_reference",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="consent") | (Q(obtained_by__isnull=False) & ~Q(form_version="")),
+                name="a_consent_names_form_and_person",
+            ),
+        ]
+
+
+@tracked()
+class StateChange(Happening):
+    """One step of a participant through the trial; never updated, never deleted."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="state_changes")
+    event = models.CharField(max_length=20)
+    from_state = models.CharField(max_length=12, choices=choices(State))
+    to_state = models.CharField(max_length=12, choices=choices(State))
+    reason = models.CharField(max_length=400, blank=True)
+
+    class Meta:
+        ordering = ["occurred_at", "recorded_at"]
+
+
+@tracked()
+class AllocationError(Happening):
+    """That an allocation should have been otherwise. The allocation stands, and is analyzed as it was drawn."""
+
+    SEE = Permission.SEE_ALLOCATION
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="allocation_errors")
+    fault = models.CharField(max_length=20, choices=choices(AllocationFault))
+    reason = models.CharField(max_length=400)
+    first = models.ForeignKey(
+        Participant,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="Of a person who was randomized twice: the participant whose allocation stands.",
+    )
+
+    class Meta:
+        ordering = ["occurred_at"]
+        constraints = [
+            one_of("fault", AllocationFault, "allocation_fault_known"),
+            models.UniqueConstraint(fields=["participant", "fault"], name="an_allocation_fault_once"),
+            models.CheckConstraint(
+                condition=(Q(fault="duplicate") & Q(first__isnull=False) & ~Q(first=F("participant")))
+                | (~Q(fault="duplicate") & Q(first__isnull=True)),
+                name="a_duplicate_names_the_first",
+            ),
+        ]
+
+
+@tracked()
+class Erasure(Happening):
+    """That a participant asks for their identity to be erased; it is, once a second person approves."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="erasures")
+    reason = models.CharField(max_length=400)
+    requested_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    approved_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["occurred_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["participant"], condition=Q(approved_by=None), name="one_open_erasure_a_participant"
+            ),
+            models.CheckConstraint(
+                condition=Q(approved_by__isnull=True, approved_at__isnull=True)
+                | (
+                    Q(approved_by__isnull=False, approved_at__isnull=False)
+                    & ~Q(approved_by=F("requested_by"))
+                ),
+                name="an_erasure_is_approved_by_a_second_person",
+            ),
+        ]
+
+
+class BreakCategory(models.TextChoices):
+    """Why the code is broken for one participant."""
+
+    EMERGENCY = "emergency", "emergency: treatment depends on it"
+    SAFETY_REPORT = "safety_report", "report to an authority or ethics board"
+    PARTICIPANT = "participant", "the participant asks"
+    ACCIDENT = "accident", "it came out by accident"
+
+
+@tracked()
+class CodeBreak(Happening):
+    """That somebody was told the arm of one participant, and why; the arm itself is not in it."""
+
+    SEE = Permission.SEE_ALLOCATION
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="code_breaks")
+    category = models.CharField(max_length=13, choices=BreakCategory)
+    reason = models.CharField(max_length=400)
+    broken_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["occurred_at"]
+
+
+class Severity(models.TextChoices):
+    """Of a protocol deviation (ICH E3)."""
+
+    MINOR = "minor"
+    MAJOR = "major"
+
+
+@tracked()
+class ProtocolDeviation(Happening):
+    """A departure from the protocol, documented and not corrected away."""
+
+    TRIAL_PATH = "trial"
+    SITE_PATH = "participant__site"
+
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="deviations")
+    participant = models.ForeignKey(
+        Participant, on_delete=models.PROTECT, related_name="deviations", null=True, blank=True
+    )
+    category = models.CharField(max_length=40)
+    severity = models.CharField(max_length=5, choices=Severity)
+    description = models.TextField()
+    corrective_action = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-occurred_at"]
