@@ -21,7 +21,8 @@ from screening.outcome_admin import DiagnosisInline, ExamInline, TreatmentInline
 from screening.participant_acts import ACTIVATE, FREEZE_COHORT, RANDOMIZE_COHORT, SCREENING_ACTS, SIGN_COHORT
 from screening.steps import FILE_STEPS, FILM_STEPS, intake_sentence
 from trial import admin as trial_admin
-from trial.admin import WHEN
+from trial import conduct_admin
+from trial.conduct_admin import WHEN
 from trial.history import NOTHING
 from trial.models import Allocation, Cohort, Membership, Participant, ProtocolVersion, Trial
 from trial.role_admin import CodesFilter, RoleInline, RoleModelAdmin, StepFilter, of_seen
@@ -101,7 +102,7 @@ class ParticipantAdmin(trial_admin.ParticipantAdmin):
 
 
 @admin.register(Cohort)
-class CohortAdmin(trial_admin.CohortAdmin):
+class CohortAdmin(conduct_admin.CohortAdmin):
     acts = (SIGN_COHORT, RANDOMIZE_COHORT)
 
 

@@ -6,7 +6,7 @@ from django.contrib import admin
 
 from screening.models import Appointment, ContactAttempt, Referral
 from screening.steps import OFFER_STEPS
-from trial.admin import WHEN, OfParticipant
+from trial.conduct_admin import WHEN, OfParticipant
 from trial.role_admin import RoleInline, StepFilter, of_seen
 
 

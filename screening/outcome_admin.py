@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from screening.models import Diagnosis, DxaExam, DxaMeasurement, Treatment
 from screening.steps import EXAM_STEPS
-from trial.admin import WHEN, OfParticipant
+from trial.conduct_admin import WHEN, OfParticipant
 from trial.history import NOTHING
 from trial.role_admin import RoleInline, StepFilter
 
