@@ -1,4 +1,4 @@
-"""Allocations per second by four processes at once, and of a whole cohort, against bare writes; all is checked."""
+"""Allocations per second by processes at once, and of a whole cohort, against bare writes; all is checked."""
 
 import hashlib
 import multiprocessing
@@ -34,7 +34,7 @@ from trial.services.people import NewPerson, register_all
 from trial.services.verification import verify
 from trial.streams import stream_label
 
-CLIENTS = 4
+MANY, FEW = 16, 4  # client processes
 ROUNDS = 8
 EACH = 12  # allocations by a client in a round
 EACH_BARE = 200  # a bare INSERT is quick, so there are more of them
@@ -68,17 +68,17 @@ def database() -> Iterator[None]:
         connection.creation.destroy_test_db(name, verbosity=0)
 
 
-def at_once(work: Callable[[int], None], units: int) -> Measured:
+def at_once(work: Callable[[int], None], units: int, clients: int) -> Measured:
     """Let the clients, processes connected before, start together; measure until the last has finished."""
     connections.close_all()
     fork = multiprocessing.get_context("fork")
-    together = fork.Barrier(CLIENTS + 1, timeout=PATIENCE)
-    clients = [fork.Process(target=_client, args=(work, number, together)) for number in range(CLIENTS)]
-    for client in clients:
+    together = fork.Barrier(clients + 1, timeout=PATIENCE)
+    working = [fork.Process(target=_client, args=(work, number, together)) for number in range(clients)]
+    for client in working:
         client.start()
     together.wait()
     measured = timed(together.wait, units)
-    for client in clients:
+    for client in working:
         client.join()
     return measured
 
@@ -151,17 +151,17 @@ def draw(candidate: Candidate, *, by: User) -> None:
     cohort.open_referrals([allocation.randomize(candidate, by=by)], by=by)
 
 
-def in_turn(verb: Callable, things: Sequence, by: User) -> Measured:
+def in_turn(verb: Callable, things: Sequence, by: User, clients: int) -> Measured:
     """Share things among the clients; each does one service call a thing."""
 
     def work(number: int) -> None:
-        for thing in things[number::CLIENTS]:
+        for thing in things[number::clients]:
             verb(thing, by=by)
 
-    return at_once(work, len(things))
+    return at_once(work, len(things), clients)
 
 
-def insert_bare() -> Measured:
+def insert_bare(clients: int) -> Measured:
     """Insert rows that keep no order, no blocks, no secret and no trail; each is durable when answered."""
 
     def work(_number: int) -> None:
@@ -170,7 +170,7 @@ def insert_bare() -> Measured:
             statement = "INSERT INTO bench_allocation (participant, arm) VALUES (%s, %s)"
             connection.connection.execute(statement, (uuid4(), arm))
 
-    return at_once(work, CLIENTS * EACH_BARE)
+    return at_once(work, clients * EACH_BARE, clients)
 
 
 def check(world: World, expected: int) -> None:
@@ -190,14 +190,15 @@ def check(world: World, expected: int) -> None:
         raise AssertionError(f"{expected} were to be allocated; record, log and offers have {found}.")
 
 
-def pairs(code: str, *, whole: bool) -> Iterator[Pair]:
+def pairs(code: str, *, whole: bool, clients: int) -> Iterator[Pair]:
     """Yield rounds of new people in a trial of their own; check all that was drawn after each."""
-    share = CLIENTS * EACH
+    share = clients * EACH
     world = make_world(code, protocol=template("opscan").amended(BLOCKS, note="To measure it."))
     people = high_risk(world, ROUNDS * share)
     verb, things = (cohort.randomize, people) if whole else (draw, judged(world, people))
     for start in range(0, len(people), share):
-        yield partial(in_turn, verb, things[start : start + share], world.coordinator), insert_bare
+        ours = partial(in_turn, verb, things[start : start + share], world.coordinator, clients)
+        yield ours, partial(insert_bare, clients)
         check(world, start + share)
 
 
@@ -225,18 +226,18 @@ def cohorts() -> Iterator[Pair]:
 PEER = "a bare INSERT, just as durable, without lock, rule, blocks, audit trail, offer or log"
 BENCHES = (
     Bench(
-        title=f"Randomizing in {CLIENTS} processes at once, two strata: eligibility, patient rule, draw, offer",
+        title=f"Randomizing by {MANY} clients at once, two strata: eligibility, patient rule, draw, offer",
         unit="a second",
         ours="`screening.services.cohort.randomize`",
         peer=PEER,
-        pairs=partial(pairs, "WHOLE", whole=True),
+        pairs=partial(pairs, "WHOLE", whole=True, clients=MANY),
     ),
     Bench(
-        title="The same for people judged before: draw and offer alone",
+        title=f"The same by {FEW} processes for people judged before: draw and offer alone",
         unit="a second",
         ours="`trial.services.allocation.randomize` and `open_referrals`",
         peer=PEER,
-        pairs=partial(pairs, "DRAW", whole=False),
+        pairs=partial(pairs, "DRAW", whole=False, clients=FEW),
     ),
     Bench(
         title=f"A cohort of {COHORT:,} in one transaction: judged again, drawn, offered, logged",
