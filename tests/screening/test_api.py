@@ -20,7 +20,7 @@ from tests.factories import (
     make_world,
     signed_in,
 )
-from trial import allocation_log, models
+from trial import allocation_log
 from trial.allocation_rules import Method
 from trial.keys import key_path
 from trial.models import Allocation
@@ -88,7 +88,7 @@ def test_randomizing_twice_gives_the_first_answer_twice(blocks):
 
 def test_the_arm_is_not_in_the_answer_for_whoever_may_not_see_it(blocks, monkeypatch):
     shy = {**MATRIX, Role.COORDINATOR: MATRIX[Role.COORDINATOR] - {Permission.SEE_ARM}}
-    monkeypatch.setattr(models, "MATRIX", shy)
+    monkeypatch.setattr("trial.models.trials.MATRIX", shy)
     person = high_risk(blocks)[0]
 
     answer = signed_in(blocks.coordinator).post(conduct(person, "randomize"))

@@ -234,6 +234,8 @@ def test_the_chain_is_written_by_triggers_alone(record):
 def triggers_off() -> Iterator[None]:
     """Act as a superuser for whom no trigger runs and no foreign key holds."""
     with as_owner(connection):
+        if rows("SELECT rolsuper FROM pg_roles WHERE rolname = current_user") != [(True,)]:
+            pytest.skip("this server's login is no superuser, who alone goes behind the triggers")
         rows("SET session_replication_role = replica")
         yield
         rows("SET session_replication_role = origin")
