@@ -216,7 +216,7 @@ class ParticipantAdmin(RoleModelAdmin):
             "birth",
             "age",
             "state",
-            "no_more_data",
+            "collection",
             "died_on",
             "registered_at",
         ),
@@ -224,7 +224,7 @@ class ParticipantAdmin(RoleModelAdmin):
     )
     # An objection to calls comes from a call: it tells the arm.
     needs = {"randomized_on": P.SEE_ALLOCATION, "arm": P.SEE_ARM, "calls": P.SEE_ARM}
-    tells = {"birth": "birth_date", "calls": "do_not_call"}
+    tells = {"birth": "birth_date", "calls": "do_not_call", "collection": "no_more_data"}
     inlines = (
         *(AssessmentInline, StateChangeInline, ConsentInline, DeviationInline),
         *(AllocationErrorInline, CodeBreakInline),
@@ -254,6 +254,10 @@ class ParticipantAdmin(RoleModelAdmin):
     @admin.display
     def calls(self, row: Participant) -> str:
         return "not to be called" if row.do_not_call else "no objection"
+
+    @admin.display(description="collection of data")
+    def collection(self, row: Participant) -> str:
+        return "withdrawn from: nothing is added" if row.no_more_data else "goes on"
 
     @admin.display(description="birth date")
     def birth(self, row: Participant) -> str:
