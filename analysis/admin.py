@@ -20,4 +20,4 @@ class FreezeAdmin(RoleModelAdmin):
 
     @admin.display(description="frozen by")
     def frozen_by_name(self, row: Freeze) -> str:
-        return row.frozen_by.first_name or row.frozen_by.username
+        return row.frozen_by.shown_name

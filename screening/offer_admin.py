@@ -36,7 +36,7 @@ class AttemptInline(RoleInline):
 
     @admin.display(description="caller")
     def caller_name(self, row: ContactAttempt) -> str:
-        return row.caller.first_name or row.caller.username
+        return row.caller.shown_name
 
 
 class AppointmentInline(RoleInline):

@@ -109,12 +109,12 @@ class ProtocolVersionAdmin(RoleModelAdmin):
 
     @admin.display(description="drafted by")
     def drafted(self, version: ProtocolVersion) -> str:
-        return version.drafted_by.first_name or version.drafted_by.username
+        return version.drafted_by.shown_name
 
     @admin.display(description="approved by")
     def approved(self, version: ProtocolVersion) -> str:
         by = version.approved_by
-        return (by.first_name or by.username) if by else "nobody yet"
+        return by.shown_name if by else "nobody yet"
 
     @admin.display(description="signed by")
     def signed(self, version: ProtocolVersion) -> str:
@@ -189,7 +189,7 @@ class CodeBreakInline(RoleInline):
 
     @admin.display(description="told to")
     def told_to(self, row: CodeBreak) -> str:
-        return row.broken_by.first_name or row.broken_by.username
+        return row.broken_by.shown_name
 
 
 class ParticipantSteps(StepFilter):

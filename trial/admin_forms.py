@@ -36,6 +36,12 @@ def text(label: str, **kwargs: Any) -> forms.CharField:
     return forms.CharField(label=label, widget=forms.Textarea(attrs={"rows": 3}), **kwargs)
 
 
+def own_password() -> forms.CharField:
+    """Return a field for the user's own password, typed again."""
+    widget = forms.PasswordInput(attrs={"autocomplete": "current-password"})
+    return forms.CharField(label="Your password", widget=widget, strip=False)
+
+
 def no_arm(said: str) -> None:
     """Refuse an arm by name in what blinded people read too."""
     if any(f"{arm} {word}" in said.lower() for arm in Arm.values for word in ("arm", "group")):
@@ -114,11 +120,7 @@ class CodeBreakForm(ActForm):
 
     category = forms.ChoiceField(choices=BreakCategory.choices)
     reason = text("Why", max_length=400, validators=[no_arm])
-    password = forms.CharField(
-        label="Your password",
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-        strip=False,
-    )
+    password = own_password()
 
 
 class ConsentForm(DatedAct):
@@ -240,11 +242,7 @@ class ListForm(ActForm):
 class SignForm(ActForm):
     """The password again, which makes it a signature."""
 
-    password = forms.CharField(
-        label="Your password",
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-        strip=False,
-    )
+    password = own_password()
 
 
 class FindForm(forms.Form):

@@ -119,7 +119,7 @@ class ConsentAdmin(OfParticipant):
 
     @admin.display(description="obtained by")
     def obtained(self, row: Consent) -> str:
-        return (row.obtained_by.first_name or row.obtained_by.username) if row.obtained_by else NOTHING
+        return row.obtained_by.shown_name if row.obtained_by else NOTHING
 
 
 @admin.register(AllocationError)
@@ -142,7 +142,7 @@ class CodeBreakAdmin(OfParticipant):
 
     @admin.display(description="told to")
     def told_to(self, row: CodeBreak) -> str:
-        return row.broken_by.first_name or row.broken_by.username
+        return row.broken_by.shown_name
 
 
 @admin.register(ProtocolDeviation)
@@ -174,7 +174,7 @@ class CohortAdmin(RoleModelAdmin):
 
     @admin.display(description="frozen by")
     def frozen_by_name(self, row: Cohort) -> str:
-        return row.frozen_by.first_name or row.frozen_by.username
+        return row.frozen_by.shown_name
 
     def get_urls(self) -> list[URLPattern]:
         receipt = path(

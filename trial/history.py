@@ -90,4 +90,4 @@ def _names(events: Sequence[Any]) -> dict[str, str]:
     """Return who the ids in the audit context are."""
     ids = {str((event.pgh_context or {}).get("by", "")) for event in events}
     people = User.objects.in_bulk([int(i) for i in ids if i.isdigit()])
-    return {str(pk): user.first_name or user.username for pk, user in people.items()} | {SYSTEM: "the system"}
+    return {str(pk): user.shown_name for pk, user in people.items()} | {SYSTEM: "the system"}

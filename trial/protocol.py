@@ -12,12 +12,12 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from functools import reduce
-from hashlib import sha256
 from operator import getitem
 from pathlib import Path
 from typing import Any
 
 from trial.allocation_rules import rule_faults
+from trial.canonical import checksum
 from trial.protocol_parts import (
     Allocation,
     AllowedDrug,
@@ -103,8 +103,7 @@ class Protocol:
 
     def sha256(self) -> str:
         """Return the checksum of the canonical JSON (sorted names, no blanks, UTF-8)."""
-        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return sha256(text.encode()).hexdigest()
+        return checksum(self.to_dict())
 
     def shifted(self, days: int) -> "Protocol":
         """Return the protocol with every date moved, for a demonstration that runs today."""

@@ -5,14 +5,13 @@ A receipt is plain JSON. It holds arms, and what a rule needs to be drawn from (
 roles that may know both. Its ``sha256`` is of everything else in it.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from fractions import Fraction
 from typing import Any
 
 from trial.allocation_rules import AllocationRule, Method
+from trial.canonical import checksum
 from trial.chances import Measure
 from trial.randomization import ENGINE_VERSION, ListExhausted, draw
 from trial.streams import RuleError
@@ -27,7 +26,7 @@ class ReceiptRefused(ValueError):
 def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return a receipt's content with its kind, the engine that drew it and its checksum."""
     whole = {"kind": KIND, "engine": ENGINE_VERSION, **content}
-    return whole | {"sha256": _checksum(whole)}
+    return whole | {"sha256": checksum(whole)}
 
 
 def rule_values(rule: AllocationRule) -> dict[str, Any]:
@@ -46,7 +45,7 @@ def replay(receipt: Any, *, key: bytes) -> Iterator[str]:
             "This is no receipt of a randomization. Choose the file that the cohort's page gave."
         )
     content = {name: value for name, value in receipt.items() if name != "sha256"}
-    if _checksum(content) != receipt.get("sha256"):
+    if checksum(content) != receipt.get("sha256"):
         yield "the receipt was changed: its checksum is another"
     try:
         for lists in receipt["lists"]:
@@ -87,8 +86,3 @@ def _rule(values: Mapping[str, Any]) -> AllocationRule:
 
 def _pairs(values: list[list[Any]]) -> tuple[tuple[str, int], ...]:
     return tuple((str(name), int(number)) for name, number in values)
-
-
-def _checksum(content: Mapping[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -32,7 +32,6 @@ from trial.services import allocation
 from trial.services.allocation import Candidate
 from trial.services.people import NewPerson, register_all
 from trial.services.verification import verify
-from trial.streams import stream_label
 
 MANY, FEW = 16, 4  # client processes
 ROUNDS = 8
@@ -178,8 +177,7 @@ def check(world: World, expected: int) -> None:
     rule, made = world.trial.protocol.allocation.rule(), []
     for stratum in Stratum.objects.filter(trial=world.trial):
         kept = list(stratum.allocations.order_by("sequence").values_list("sequence", "arm"))
-        label = stream_label(world.trial.code, stratum.list_version, stratum.label)
-        replayed = draws(rule, key=trial_key(world.trial), label=label, count=len(kept))
+        replayed = draws(rule, key=trial_key(world.trial), label=stratum.stream, count=len(kept))
         if kept != [(draw.index, draw.arm) for draw in replayed]:
             raise AssertionError(f"Stratum {stratum.label} is not what its key draws.")
         made += kept

@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 from trial.models.people import Participant
 from trial.models.trials import Clinical, Happening, Trial, User, one_of, tracked
 from trial.roles import Permission
+from trial.streams import stream_label
 
 
 @tracked()
@@ -58,7 +59,7 @@ class Signature(Clinical):
         ]
 
     def __str__(self) -> str:
-        return f"{self.signer.first_name or self.signer.username}: {self.get_meaning_display()}"
+        return f"{self.signer.shown_name}: {self.get_meaning_display()}"
 
 
 @tracked()
@@ -107,6 +108,11 @@ class Stratum(Clinical):
                 condition=Q(total__isnull=True) | Q(drawn__lte=F("total")), name="no_draw_past_the_end"
             ),
         ]
+
+    @property
+    def stream(self) -> str:
+        """Return the name of the keyed stream that this list is drawn from."""
+        return stream_label(self.trial.code, self.list_version, self.label)
 
 
 class UploadedList(models.Model):

@@ -97,6 +97,11 @@ class User(AbstractUser):
         help_text="When an administrator last gave them a password or lifted a lock.",
     )
 
+    @property
+    def shown_name(self) -> str:
+        """Return the name as colleagues know it."""
+        return self.first_name or self.username
+
 
 class TrialKind(models.TextChoices):
     """Live trials run on the real clock; the other two carry the past."""
@@ -240,10 +245,14 @@ class Site(Clinical):
 class MembershipQuerySet(models.QuerySet):
     """Memberships in force."""
 
-    def active(self, user: User) -> Self:
-        """Keep the user's memberships that have begun and have not ended."""
+    def in_force(self) -> Self:
+        """Keep the memberships that have begun and have not ended."""
         now = timezone.now()
-        return self.filter(Q(until__isnull=True) | Q(until__gt=now), user_id=user.pk, since__lte=now)
+        return self.filter(Q(until__isnull=True) | Q(until__gt=now), since__lte=now)
+
+    def active(self, user: User) -> Self:
+        """Keep the user's memberships that are in force."""
+        return self.in_force().filter(user_id=user.pk)
 
     def granting(self, user: User, permission: Permission) -> Self:
         """Keep the active memberships whose role carries `permission`."""

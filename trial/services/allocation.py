@@ -1,7 +1,5 @@
 """Freezing a cohort, drawing in order under a lock, and answering twice with the first answer."""
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -13,7 +11,7 @@ from django.db import transaction
 
 from trial import allocation_log, audit, bulk, clock
 from trial.ages import age_bounds
-from trial.allocation_rules import Method
+from trial.canonical import checksum
 from trial.keys import current_epoch, trial_key
 from trial.models import (
     Allocation,
@@ -29,13 +27,12 @@ from trial.models import (
 )
 from trial.protocol import Protocol
 from trial.protocol_parts import Timing
-from trial.randomization import ENGINE_VERSION, draw
+from trial.randomization import ENGINE_VERSION
 from trial.services import lists
 from trial.services.conduct import SETTLED, change_states, consent_missing_before_randomization
 from trial.services.signatures import require_signed
 from trial.services.trials import NotNow, Refused
 from trial.states import Event, ProtocolState, State, TrialState, next_state
-from trial.streams import stream_label
 
 
 class Candidate(NamedTuple):
@@ -70,8 +67,8 @@ def freeze_cohort(
 
 
 def manifest_sha256(manifest: list) -> str:
-    """Hash a cohort's manifest (canonical JSON)."""
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    """Hash a cohort's manifest (canonical JSON, in ASCII as the first cohorts were hashed)."""
+    return checksum(manifest, ascii_only=True)
 
 
 def randomize_cohort(cohort: Cohort, *, by: User, occurred_at: datetime | None = None) -> list[Allocation]:
@@ -225,13 +222,11 @@ def _take(
     stratum: Stratum, group: list[tuple[Candidate, dict]], act: "_Act", cohort: Cohort | None
 ) -> list[Allocation]:
     plan = act.version.protocol.allocation
-    rule = plan.rule(stratum.total)
-    label = stream_label(stratum.trial.code, stratum.list_version, stratum.label)
-    uploaded = lists.uploaded_arms(stratum, act.key) if rule.method is Method.UPLOADED_LIST else None
-    tally, factors, made = lists.tally_of(stratum, plan), [name for name, _ in rule.weights], []
+    uploaded = lists.uploaded_arms(stratum, plan, act.key)
+    tally, made = lists.tally_of(stratum, plan), []
     for index, (candidate, values) in enumerate(group, stratum.drawn + 1):
-        before = tally.margins(factors, values)
-        drawn = draw(rule, key=act.key, label=label, index=index, uploaded=uploaded, before=before)
+        before = lists.counts_before(plan, tally, values)
+        drawn = lists.draw_place(stratum, plan, key=act.key, index=index, before=before, uploaded=uploaded)
         tally.add(drawn.arm, values)
         made.append(
             Allocation(

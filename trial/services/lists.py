@@ -1,18 +1,18 @@
 """The lists of a trial: begun, gone on with, uploaded; and the key behind them, changed."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db.models import Count
 
 from trial import audit
 from trial.allocation_rules import Method
-from trial.chances import STRATUM, Tally
+from trial.chances import STRATUM, Margins, Tally
 from trial.crypto import open_with, seal_for
 from trial.keys import current_epoch, ensure_key, trial_key
 from trial.models import Allocation, KeyEpoch, Stratum, Trial, UploadedList, User
 from trial.protocol_parts import Allocation as Plan
-from trial.randomization import uploaded_faults
+from trial.randomization import Draw, ListExhausted, draw, uploaded_faults
 from trial.roles import Permission
 from trial.services.conduct import stamp
 from trial.services.trials import Refused, require
@@ -102,8 +102,33 @@ def upload_list(trial: Trial, *, arms: Sequence[str], by: User, label: str = "al
         )
 
 
-def uploaded_arms(stratum: Stratum, key: bytes) -> list[str] | None:
-    """Open the list of a stratum, if one was uploaded."""
+def counts_before(plan: Plan, tally: Tally, levels: Mapping[str, str | None]) -> Margins:
+    """Return the counts that the draw for somebody with these levels goes by."""
+    return tally.margins([str(factor) for factor, _ in plan.factors], levels)
+
+
+def draw_place(
+    stratum: Stratum, plan: Plan, *, key: bytes, index: int, before: Margins, uploaded: Sequence[str] | None
+) -> Draw:
+    """Draw a place of a stratum's list; raise ListExhausted past its end."""
+    rule = plan.rule(stratum.total)
+    return draw(rule, key=key, label=stratum.stream, index=index, uploaded=uploaded, before=before)
+
+
+def draw_again(
+    stratum: Stratum, plan: Plan, *, key: bytes, index: int, before: Margins, uploaded: Sequence[str] | None
+) -> Draw | None:
+    """Draw a place that was drawn before; None where the list has no such place."""
+    try:
+        return draw_place(stratum, plan, key=key, index=index, before=before, uploaded=uploaded)
+    except (ListExhausted, RuleError):
+        return None
+
+
+def uploaded_arms(stratum: Stratum, plan: Plan, key: bytes) -> list[str] | None:
+    """Open the list of a stratum, where the protocol draws from an uploaded one."""
+    if plan.method is not Method.UPLOADED_LIST:
+        return None
     sealed = UploadedList.objects.filter(stratum=stratum).first()
     return open_with(key, sealed.sealed, f"allocation-list:{stratum.pk}").split("\n") if sealed else None
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from django.db.models import Q
 from django.utils import timezone
 
 from trial import audit, clock
@@ -120,22 +119,20 @@ def checklist(version: ProtocolVersion) -> list[Item]:
     A live trial also needs its staff; what was recorded elsewhere was signed elsewhere.
     """
     trial = version.trial
+    approved = version.state == ProtocolState.APPROVED
     items = [
-        Item(
-            "The version is approved",
-            version.state == ProtocolState.APPROVED,
-            "Let a second person approve it.",
-        ),
-        Item("Nothing is left to be entered", not version.protocol.approval_problems(), "Draft it anew."),
+        Item("The version is approved", approved, "Let a second person approve it."),
         Item("There is a site", trial.sites.exists(), "Add the sites."),
         Item("The sealed key is there and the right one", _key_is_there(trial), "Put the key file back."),
         Item("Its day has come", _is_due(version), f"It holds from {version.effective_on}."),
     ]
-    if trial.kind == TrialKind.RECORDED:
-        return [item for item in items if not item.text.startswith("Nothing")]
-    signed = signatures_of(version).count()
-    said = f"{signed} of {SIGNERS} have signed: let another person sign it."
-    items.append(Item(f"{SIGNERS} people have signed it", signed >= SIGNERS, said))
+    if trial.kind != TrialKind.RECORDED:
+        signed = signatures_of(version).count()
+        said = f"{signed} of {SIGNERS} have signed: let another person sign it."
+        items += [
+            Item("Nothing is left to be entered", not version.protocol.approval_problems(), "Draft it anew."),
+            Item(f"{SIGNERS} people have signed it", signed >= SIGNERS, said),
+        ]
     if trial.kind == TrialKind.LIVE:
         items += [
             Item(f"There is a {role.words}", _is_held(role, trial), "Give the role.") for role in NEEDED
@@ -155,9 +152,8 @@ def _is_due(version: ProtocolVersion) -> bool:
 
 
 def _is_held(role: Role, trial: Trial) -> bool:
-    now = timezone.now()
-    held = trial.memberships.filter(role=role, since__lte=now, user__is_active=True)
-    return held.filter(Q(until=None) | Q(until__gt=now)).exists()
+    held = Membership.objects.in_force().filter(trial=trial, role=role, user__is_active=True)
+    return held.exists()
 
 
 def activate(version: ProtocolVersion, *, by: User, further: Sequence[Item] = ()) -> Trial:

@@ -10,7 +10,6 @@ from trial.receipts import rule_values, sealed
 from trial.roles import Permission
 from trial.services.signatures import given_under
 from trial.services.trials import Refused, require
-from trial.streams import stream_label
 
 access_log = logging.getLogger("screentrial.access")
 
@@ -41,7 +40,7 @@ def receipt_of(cohort: Cohort, *, by: User) -> dict[str, Any]:
 def _list(rows: list[Allocation]) -> dict[str, Any]:
     stratum, plan = rows[0].stratum, rows[0].protocol_version.protocol.allocation
     return {
-        "stream": stream_label(stratum.trial.code, stratum.list_version, stratum.label),
+        "stream": stratum.stream,
         "rule": rule_values(plan.rule(stratum.total)),
         "draws": [
             {

@@ -1,7 +1,5 @@
 """After a restore: what the log outside has and the database lost is put back, as it was drawn and nowhere else."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,6 +8,7 @@ from typing import Any
 
 from trial import allocation_log, audit, bulk
 from trial.allocation_rules import Method
+from trial.canonical import checksum
 from trial.chances import Tally
 from trial.keys import current_epoch, trial_key
 from trial.models import (
@@ -24,7 +23,6 @@ from trial.models import (
     Trial,
     User,
 )
-from trial.randomization import ListExhausted, draw
 from trial.roles import Permission
 from trial.services import lists
 from trial.services.allocation import waivers
@@ -32,7 +30,6 @@ from trial.services.conduct import change_states, record_deviation, stamp
 from trial.services.trials import Refused, require
 from trial.services.verification import agree, recorded_lines
 from trial.states import Event, State
-from trial.streams import RuleError, stream_label
 
 CATEGORY = "restore"
 NAMED = 20  # people a deviation names; the reconciliation names all
@@ -164,17 +161,13 @@ class _Again:
     def _draw(self, row: Allocation) -> None:
         """Draw the arm again, and with it what the draw went by."""
         stratum, plan = row.stratum, row.protocol_version.protocol.allocation
-        rule, key = plan.rule(stratum.total), self._key(stratum.key_epoch)
+        key = self._key(stratum.key_epoch)
         if stratum.label not in self.tallies:
             self.tallies[stratum.label] = lists.tally_of(stratum, plan)
         tally = self.tallies[stratum.label]
-        before = tally.margins([name for name, _ in rule.weights], row.strata_values)
-        label = stream_label(self.trial.code, stratum.list_version, stratum.label)
-        given = lists.uploaded_arms(stratum, key) if rule.method is Method.UPLOADED_LIST else None
-        try:
-            drawn = draw(rule, key=key, label=label, index=row.sequence, uploaded=given, before=before)
-        except (ListExhausted, RuleError):
-            drawn = None
+        before = lists.counts_before(plan, tally, row.strata_values)
+        given = lists.uploaded_arms(stratum, plan, key)
+        drawn = lists.draw_again(stratum, plan, key=key, index=row.sequence, before=before, uploaded=given)
         if drawn is None or drawn.arm != row.arm:
             raise Refused(
                 "The key draws otherwise than the log says. One of the two was changed; nothing is put back."
@@ -219,8 +212,7 @@ def put_back(trial: Trial, rows: Sequence[Allocation], *, by: User) -> Reconcili
 
 
 def _sha256(rows: Sequence[Allocation]) -> str:
-    said = [allocation_log.line_of(row) for row in rows]
-    return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return checksum([allocation_log.line_of(row) for row in rows])
 
 
 def _write_lists(rows: Sequence[Allocation]) -> None:

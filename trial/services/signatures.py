@@ -58,7 +58,7 @@ def given_under(subject: Cohort | ProtocolVersion) -> list[dict[str, str]]:
     """Return who signed, when, and what it says."""
     return [
         {
-            "signer": s.signer.first_name or s.signer.username,
+            "signer": s.signer.shown_name,
             "at": s.recorded_at.isoformat(timespec="seconds"),
             "meaning": str(s.get_meaning_display()),
         }
@@ -68,7 +68,7 @@ def given_under(subject: Cohort | ProtocolVersion) -> list[dict[str, str]]:
 
 def require_signed(cohort: Cohort) -> None:
     """Raise NotSigned unless two different people have signed the cohort as it stands."""
-    given = [s.signer.first_name or s.signer.username for s in signatures_of(cohort)]
+    given = [s.signer.shown_name for s in signatures_of(cohort)]
     if len(given) < SIGNERS and cohort.trial.kind != TrialKind.RECORDED:
         so_far = f"{given[0]} has" if given else "nobody has yet"
         raise NotSigned(

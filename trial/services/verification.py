@@ -4,13 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from trial import allocation_log
-from trial.allocation_rules import Method
-from trial.chances import Tally
+from trial.chances import Margins, Tally
 from trial.keys import trial_key
 from trial.models import Allocation, Stratum, Trial
-from trial.randomization import Draw, ListExhausted, draw
-from trial.services.lists import uploaded_arms
-from trial.streams import RuleError, stream_label
+from trial.randomization import Draw
+from trial.services.lists import counts_before, draw_again, uploaded_arms
 
 SILENT_ENGINE = "hmac-sha256-1"  # drew as today's does, and recorded the arm alone
 
@@ -32,50 +30,35 @@ def verify(trial: Trial) -> int:
 def _verify_list(stratum: Stratum, tallies: dict[str, Tally]) -> int:
     """Draw the allocations of one list again; a stratum's lists follow each other and are counted on."""
     key = trial_key(stratum.trial, stratum.key_epoch)
-    made = list(stratum.allocations.select_related("participant", "protocol_version").order_by("sequence"))
+    rows = stratum.allocations.select_related("participant", "stratum", "protocol_version")
+    made = list(rows.order_by("sequence"))
     if stratum.drawn != len(made):
         raise Differs(f"Stratum {stratum.label}: {stratum.drawn} places are used, {len(made)} are on record.")
-    again = _Again(stratum, key)
+    uploaded: list[str] | None = None
     for place, row in enumerate(made, 1):
-        tally = tallies.setdefault(stratum.label, Tally(row.protocol_version.protocol.allocation.arms))
-        if fault := next(again.faults(row, place, tally), None):
+        plan = row.protocol_version.protocol.allocation
+        uploaded = uploaded or uploaded_arms(stratum, plan, key)
+        tally = tallies.setdefault(stratum.label, Tally(plan.arms))
+        before = counts_before(plan, tally, row.strata_values)
+        drawn = draw_again(stratum, plan, key=key, index=place, before=before, uploaded=uploaded)
+        if fault := next(_faults(row, place, before, drawn), None):
             raise Differs(f"Stratum {stratum.label}, place {place} ({row.participant}): {fault}.")
         tally.add(row.arm, row.strata_values)
     return len(made)
 
 
-class _Again:
-    """One list, drawn again."""
-
-    def __init__(self, stratum: Stratum, key: bytes) -> None:
-        self.stratum, self.key = stratum, key
-        self.label = stream_label(stratum.trial.code, stratum.list_version, stratum.label)
-        self.uploaded = uploaded_arms(stratum, key)
-
-    def faults(self, row: Allocation, place: int, tally: Tally) -> Iterator[str]:
-        """Say what differs between a row and the draw of its place."""
-        plan = row.protocol_version.protocol.allocation
-        if row.sequence != place:
-            yield f"it is recorded as place {row.sequence}"
-        if plan.stratum_label(row.strata_values) != self.stratum.label:
-            yield "the strata it was drawn by lead to another stratum"
-        before = tally.margins([str(factor) for factor, _ in plan.factors], row.strata_values)
-        if row.engine_version != SILENT_ENGINE and row.counts_before != before:
-            yield "the counts it was drawn by are not those of the people before"
-        drawn = self._drawn(row, place, before)
-        if drawn is None or row.arm != drawn.arm:
-            yield "the key draws another arm"
-        elif (row.uniform, row.probabilities) != (drawn.uniform, drawn.probabilities):
-            yield "the key draws another number, or its chances were others"
-
-    def _drawn(self, row: Allocation, place: int, before: Mapping[str, Any]) -> Draw | None:
-        plan = row.protocol_version.protocol.allocation
-        rule = plan.rule(self.stratum.total)
-        given = self.uploaded if plan.method is Method.UPLOADED_LIST else None
-        try:
-            return draw(rule, key=self.key, label=self.label, index=place, uploaded=given, before=before)
-        except (ListExhausted, RuleError):
-            return None
+def _faults(row: Allocation, place: int, before: Margins, drawn: Draw | None) -> Iterator[str]:
+    """Say what differs between a row and the draw of its place."""
+    if row.sequence != place:
+        yield f"it is recorded as place {row.sequence}"
+    if row.protocol_version.protocol.allocation.stratum_label(row.strata_values) != row.stratum.label:
+        yield "the strata it was drawn by lead to another stratum"
+    if row.engine_version != SILENT_ENGINE and row.counts_before != before:
+        yield "the counts it was drawn by are not those of the people before"
+    if drawn is None or row.arm != drawn.arm:
+        yield "the key draws another arm"
+    elif (row.uniform, row.probabilities) != (drawn.uniform, drawn.probabilities):
+        yield "the key draws another number, or its chances were others"
 
 
 def _compare_log(trial: Trial) -> None:
