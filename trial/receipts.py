@@ -58,7 +58,8 @@ def _differences(drawn_list: Mapping[str, Any], key: bytes) -> Iterator[str]:
     rule, label = _rule(drawn_list["rule"]), drawn_list["stream"]
     if rule.method is Method.UPLOADED_LIST:
         raise ReceiptRefused(
-            "These were taken from an uploaded list: compare with the file, whose SHA-256 it names."
+            f"{drawn_list['stream']}: taken from an uploaded list, which no key draws. Compare with the file whose "
+            f"SHA-256 is {drawn_list['uploaded_sha256']}."
         )
     for row in drawn_list["draws"]:
         before = row["counts_before"]

@@ -13,6 +13,7 @@ from tests.factories import freeze_and_sign, high_risk, make_world
 from trial.keys import key_path
 from trial.protocol import template
 from trial.receipts import ReceiptRefused, replay
+from trial.services import lists
 from trial.services.receipt import receipt_of
 from trial.services.trials import Refused
 
@@ -89,6 +90,18 @@ def test_the_receipt_is_given_to_the_randomization_statistician_alone():
         assert browser(getattr(world, role)).get(page).status_code == 404
     with pytest.raises(Refused, match="don't include"):
         receipt_of(frozen, by=world.coordinator)
+
+
+def test_the_receipt_of_an_uploaded_list_names_the_file():
+    world = make_world(protocol=template("opscan").amended({"allocation.method": "uploaded_list"}, note="x"))
+    by = world.randomization_statistician
+    given = lists.upload_list(world.trial, arms=["screening", "control"], by=by)
+    high_risk(world, 2)
+    frozen = freeze_and_sign(world)
+    cohort.randomize_cohort(frozen, by=world.coordinator)
+    key = bytes.fromhex(key_path(world.trial.code).read_text())
+    with pytest.raises(ReceiptRefused, match=given.sha256):
+        list(replay(receipt_of(frozen, by=by), key=key))
 
 
 def test_before_the_draw_there_is_no_receipt(world):

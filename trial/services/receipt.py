@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from trial.keys import recorded_fingerprint
-from trial.models import Allocation, Cohort, User
+from trial.models import Allocation, Cohort, Stratum, UploadedList, User
 from trial.receipts import rule_values, sealed
 from trial.roles import Permission
 from trial.services.signatures import given_under
@@ -37,11 +37,17 @@ def receipt_of(cohort: Cohort, *, by: User) -> dict[str, Any]:
     )
 
 
+def _uploaded_sha256(stratum: Stratum) -> str | None:
+    given = UploadedList.objects.filter(stratum=stratum).values_list("sha256", flat=True)
+    return given.first()
+
+
 def _list(rows: list[Allocation]) -> dict[str, Any]:
     stratum, plan = rows[0].stratum, rows[0].protocol_version.protocol.allocation
     return {
         "stream": stratum.stream,
         "rule": rule_values(plan.rule(stratum.total)),
+        "uploaded_sha256": _uploaded_sha256(stratum),
         "draws": [
             {
                 "participant": row.participant.study_number,
