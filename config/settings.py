@@ -3,6 +3,7 @@
 import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 import environ
 import pghistory
@@ -108,8 +109,18 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # Unset means: the project's own PostgreSQL and Valkey under VAR, started at the first connection.
 DATABASE_URL = env.str("DATABASE_URL", default="")
-DATABASES = {"default": env.db_url_config(DATABASE_URL) if DATABASE_URL else {"EMBEDDED_VAR": str(VAR)}}
-DATABASES["default"] |= {"ENGINE": "config.postgres", "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+_server: dict[str, Any] = env.db_url_config(DATABASE_URL) if DATABASE_URL else {"EMBEDDED_VAR": str(VAR)}
+# A statement that a connection sends again and again is planned once.
+_planned_once = {"server_side_binding": True, "prepare_threshold": 5}
+DATABASES = {
+    "default": _server
+    | {
+        "ENGINE": "config.postgres",
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": _planned_once | _server.get("OPTIONS", {}),
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 PGHISTORY_CONTEXT_FIELD = pghistory.ContextJSONField()
