@@ -14,7 +14,9 @@ from uuid import UUID
 from django.conf import settings
 
 from trial.models import Allocation, Person, Trial
+from trial.statements import run
 
+DRAWN = "SELECT label, list_version, drawn FROM trial_stratum WHERE trial_id = %s AND drawn > 0"
 List = tuple[str, int]  # a stratum's label and which of its lists
 
 
@@ -194,5 +196,4 @@ def _slots_of(keys: Iterable[str]) -> Iterator[tuple[str, Slot]]:
 
 
 def _drawn(trial: Trial) -> dict[List, int]:
-    rows = trial.strata.filter(drawn__gt=0).values_list("label", "list_version", "drawn")
-    return {(label, number): drawn for label, number, drawn in rows}
+    return {(label, number): drawn for label, number, drawn in run(DRAWN, trial.pk)}

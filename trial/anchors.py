@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from trial.links import AuditLink
+from trial.chain import LINKS
+from trial.statements import run
+
+HEAD = f"SELECT number, hash, made_at FROM {LINKS} ORDER BY number DESC LIMIT 1"  # noqa: S608
 
 
 class Anchor(NamedTuple):
@@ -25,8 +28,8 @@ def anchor_path() -> Path:
 
 def head() -> Anchor | None:
     """Return the last link of the chain, if there is one."""
-    last = AuditLink.objects.order_by("-number").values_list("number", "hash", "made_at").first()
-    return Anchor(last[0], last[1], last[2].isoformat()) if last else None
+    last = run(HEAD)
+    return Anchor(last[0][0], last[0][1], last[0][2].isoformat()) if last else None
 
 
 def head_hash() -> str:

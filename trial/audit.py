@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from trial import anchors
 from trial.models import User
+from trial.statements import together
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ def _anchor() -> None:
 
 def _set(act: _Act | None) -> None:
     settings = (str(act.id), json.dumps(act.metadata)) if act else ("", "")
-    with connection.cursor() as cursor:
+    with together(), connection.cursor() as cursor:  # with the BEGIN that may go before it
         cursor.execute(
             "SELECT set_config(%s, %s, true), set_config(%s, %s, true)",
             (SETTINGS[0], settings[0], SETTINGS[1], settings[1]),

@@ -1,11 +1,17 @@
-"""Writing many rows at once, by COPY or one UPDATE: triggers, constraints and audit context hold as ever."""
+"""Writing rows, many at once or a few: triggers, constraints and audit context hold as ever."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 from django.db import connection, models
 from django.db.models.expressions import DatabaseDefault
 from psycopg import sql
+
+from trial import statements
+
+MANY = 8  # fewer rows are sooner inserted one by one, by a statement that is planned already
 
 
 def insert(rows: Sequence[models.Model]) -> None:
@@ -16,17 +22,44 @@ def insert(rows: Sequence[models.Model]) -> None:
     if not rows:
         return
     fields: list[Any] = [f for f in rows[0]._meta.concrete_fields if not _left_out(f, rows[0])]
-    columns = sql.SQL(", ").join([sql.Identifier(f.column) for f in fields])
-    copy = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(rows[0]._meta.db_table), columns)
-    # Psycopg's own errors become Django's, as they do for any other statement.
-    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(copy) as out:
-        for row in rows:
-            out.write_row([_prepared(f, row) for f in fields])
+    write = _insert_each if len(rows) < MANY else _copy
+    write(
+        rows[0]._meta.db_table,
+        [f.column for f in fields],
+        ([_prepared(f, row) for f in fields] for row in rows),
+    )
     left = [f.attname for f in rows[0]._meta.concrete_fields if f not in fields and not f.primary_key]
     for row in rows:
         row._state.adding, row._state.db = False, connection.alias
         for name in left:
             del row.__dict__[name]  # to Django a field that was not read yet
+
+
+def _insert_each(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    with connection.cursor() as cursor:
+        for row in rows:
+            cursor.execute(_insert_statement(table, tuple(columns)), row)
+
+
+@cache
+def _insert_statement(table: str, columns: tuple[str, ...]) -> str:
+    quote = connection.ops.quote_name
+    places = ", ".join("%s" for _ in columns)
+    return f"INSERT INTO {quote(table)} ({', '.join(map(quote, columns))}) VALUES ({places})"  # noqa: S608
+
+
+def _copy(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    copy = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), names)
+    # Psycopg's own errors become Django's, as they do for any other statement.
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(copy) as out:
+        for row in rows:
+            out.write_row(row)
+
+
+def together(rows: Sequence[models.Model]) -> AbstractContextManager[None]:
+    """Send what is written about a few rows without waiting for each statement; COPY, for many, must wait."""
+    return statements.together() if len(rows) < MANY else nullcontext()
 
 
 def update(rows: Sequence[models.Model], names: Sequence[str]) -> None:

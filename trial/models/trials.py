@@ -1,6 +1,5 @@
 """What every table of a trial has in common; trials, protocol versions, sites, accounts and roles."""
 
-import json
 import uuid
 from collections.abc import Callable
 from datetime import datetime
@@ -196,13 +195,15 @@ class ProtocolVersion(Clinical):
     @property
     def protocol(self) -> Protocol:
         """Return the definition as the frozen Protocol, validated."""
-        return _read_protocol(json.dumps(self.definition))
+        if self.state == ProtocolState.DRAFT:
+            return Protocol.from_dict(self.definition)
+        return _approved(self.pk, self.sha256)
 
 
 @lru_cache(maxsize=64)
-def _read_protocol(text: str) -> Protocol:
-    """Read a protocol; each version is checked once a process, for it is asked at every step."""
-    return Protocol.from_dict(json.loads(text))
+def _approved(pk: uuid.UUID, _sha256: str) -> Protocol:
+    """Read an approved protocol, once a process: its definition is frozen, and it is asked for at every step."""
+    return Protocol.from_dict(ProtocolVersion.objects.values_list("definition", flat=True).get(pk=pk))
 
 
 def validate_time_zone(name: str) -> None:

@@ -12,7 +12,7 @@ from django.db import transaction
 from trial import allocation_log, audit, bulk, clock
 from trial.ages import age_bounds
 from trial.canonical import checksum
-from trial.keys import current_epoch, trial_key
+from trial.keys import EPOCH, trial_key
 from trial.models import (
     Allocation,
     Cohort,
@@ -32,7 +32,18 @@ from trial.services import lists
 from trial.services.conduct import SETTLED, change_states, consent_missing_before_randomization
 from trial.services.signatures import require_signed
 from trial.services.trials import NotNow, Refused
-from trial.states import Event, ProtocolState, State, TrialState, next_state
+from trial.statements import Read, run
+from trial.states import Event, State, TrialState, next_state
+
+# In one order, so that nobody waits for somebody who waits for them.
+LOCKED = Read(Participant, "site", "person", rest="WHERE it.id = ANY(%s) ORDER BY it.id FOR UPDATE OF it")
+IN_FORCE = Read(
+    ProtocolVersion,
+    "trial",
+    without=["definition"],
+    also={"epoch": EPOCH % "it.trial_id"},
+    rest="WHERE it.trial_id = %s AND it.state = 'active'",
+)
 
 
 class Candidate(NamedTuple):
@@ -117,16 +128,15 @@ def _randomize(
 
 def _allocated(people: Iterable[Participant]) -> dict[UUID, Allocation]:
     """Return the allocations of locked participants; only who went on from being eligible can have one."""
-    maybe = [p for p in people if p.state in SETTLED]
-    rows = Allocation.objects.filter(participant__in=maybe) if maybe else Allocation.objects.none()
+    if not (maybe := [p for p in people if p.state in SETTLED]):
+        return {}
+    rows = Allocation.objects.filter(participant__in=maybe)
     rows = rows.select_related("participant__site", "stratum", "protocol_version")
     return {a.participant_id: a for a in rows}
 
 
-def _locked(candidates: Sequence[Candidate]) -> dict:
-    rows = Participant.objects.select_for_update(of=("self",)).select_related("site", "person")
-    rows = rows.filter(pk__in=[c.participant.pk for c in candidates]).order_by("pk")  # one order: no deadlock
-    return {p.pk: p for p in rows}
+def _locked(candidates: Sequence[Candidate]) -> dict[UUID, Participant]:
+    return {p.pk: p for p in LOCKED([c.participant.pk for c in candidates])}
 
 
 class _Act(NamedTuple):
@@ -141,8 +151,8 @@ class _Act(NamedTuple):
 def _draw(
     trial: Trial, fresh: list[Candidate], by: User | None, at: datetime, cohort: Cohort | None
 ) -> list[Allocation]:
-    version, epoch = _version_in_force(trial), current_epoch(trial)
-    act, protocol = _Act(version, at, epoch, trial_key(trial, epoch)), version.protocol
+    version, epoch = _version_in_force(trial)
+    act, protocol = _Act(version, at, epoch, trial_key(version.trial, epoch)), version.protocol
     if protocol.allocation.when is Timing.COHORT and cohort is None:
         raise NotNow(
             f"Trial {trial} randomizes its frozen cohort together. Open the trial and freeze the cohort. "
@@ -157,7 +167,8 @@ def _draw(
     made = []
     for label in sorted(groups):
         made += _take_all(trial, label, groups[label], act, cohort)
-    _write(made, by)
+    with bulk.together(made):
+        _write(made, by)
     return made
 
 
@@ -168,13 +179,13 @@ def _label(protocol: Protocol, values: dict[str, str | None]) -> str:
         raise Refused(str(missing)) from None
 
 
-def _version_in_force(trial: Trial) -> ProtocolVersion:
-    in_force = ProtocolVersion.objects.filter(trial=trial.pk, state=ProtocolState.ACTIVE)
-    version = in_force.select_related("trial").first()
+def _version_in_force(trial: Trial) -> tuple[ProtocolVersion, int]:
+    """Return the protocol version in force and the number of the key in use."""
+    version = next(iter(IN_FORCE(trial.pk)), None)
     state = version.trial.state if version else TrialState.DRAFT
     if version is None or state != TrialState.ACTIVE:
         raise NotNow(f"Trial {trial.code} is {state}: nobody is randomized. Nothing was drawn.")
-    return version
+    return version, version.epoch  # type: ignore[attr-defined]  # read along
 
 
 def _check(participant: Participant, protocol: Protocol) -> None:
@@ -247,7 +258,7 @@ def _take(
             )
         )
     stratum.drawn += len(group)
-    Stratum.objects.filter(pk=stratum.pk).update(drawn=stratum.drawn)
+    run("UPDATE trial_stratum SET drawn = %s WHERE id = %s", stratum.drawn, stratum.pk)
     return made
 
 

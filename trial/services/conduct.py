@@ -20,9 +20,11 @@ from trial.partial_dates import PartialDate
 from trial.protocol import Protocol
 from trial.protocol_parts import ConsentPolicy
 from trial.services.trials import Refused, require_open
+from trial.statements import run
 from trial.states import Event, State, next_state
 
 # Once somebody is allocated, an assessment no longer moves them: errors are documented, not undone (Yelland 2015).
+MOVE = "UPDATE trial_participant SET state = %s WHERE id = ANY(%s)"
 SETTLED = (State.RANDOMIZED, State.WITHDRAWN, State.DIED)
 
 
@@ -60,7 +62,7 @@ def change_states(
         )
         for to_state in {to_state for _, to_state in moves}:
             moved = [p for p, towards in moves if towards == to_state]
-            Participant.objects.filter(pk__in=[p.pk for p in moved]).update(state=to_state)
+            run(MOVE, to_state, [p.pk for p in moved])
             for p in moved:
                 p.state = to_state
 

@@ -1,6 +1,7 @@
 """The lists of a trial: begun, gone on with, uploaded; and the key behind them, changed."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 
 from django.db.models import Count
@@ -16,7 +17,14 @@ from trial.randomization import Draw, ListExhausted, draw, uploaded_faults
 from trial.roles import Permission
 from trial.services.conduct import stamp
 from trial.services.trials import Refused, require
+from trial.statements import Read, run
 from trial.streams import RuleError
+
+LOCKED = Read(
+    Stratum,
+    rest="WHERE it.trial_id = %s AND it.label = %s AND it.key_epoch = %s ORDER BY it.list_version FOR UPDATE",
+)
+LAST = "SELECT arm, counts_before FROM trial_allocation WHERE stratum_id = %s AND sequence = %s"
 
 
 def list_in_use(trial: Trial, plan: Plan, *, label: str, epoch: int, cohort_size: int | None) -> Stratum:
@@ -43,8 +51,11 @@ def list_in_use(trial: Trial, plan: Plan, *, label: str, epoch: int, cohort_size
 
 
 def _with_room(trial: Trial, label: str, epoch: int) -> Stratum | None:
-    lists = trial.strata.filter(label=label, key_epoch=epoch).order_by("list_version").select_for_update()
-    return next((row for row in lists if row.total is None or row.drawn < row.total), None)
+    lists = LOCKED(trial.pk, label, epoch)
+    found = next((row for row in lists if row.total is None or row.drawn < row.total), None)
+    if found:
+        found.trial = trial
+    return found
 
 
 def _begin(trial: Trial, label: str, epoch: int, total: int | None) -> Stratum:
@@ -68,8 +79,8 @@ def tally_of(stratum: Stratum, plan: Plan) -> Tally:
 
 def _counted_on(stratum: Stratum, plan: Plan) -> Tally | None:
     """Count on from what the last draw of a list went by: every draw takes as long as the first."""
-    last = Allocation.objects.filter(stratum=stratum, sequence=stratum.drawn)
-    arm, before = last.values_list("arm", "counts_before").get()
+    arm, said = run(LAST, stratum.pk, stratum.drawn)[0]
+    before = json.loads(said)
     if STRATUM not in before:  # drawn by an engine that kept no counts
         return None
     tally = Tally(plan.arms)

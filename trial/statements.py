@@ -1,0 +1,88 @@
+"""Statements that are written once: Django builds the same one anew each time, which here costs more than its answer.
+
+For the few that every draw makes; whatever is read less often is a queryset.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+from django.db import connection, models
+
+M = TypeVar("M", bound=models.Model)
+
+
+def run(statement: str, *values: Any) -> list[tuple]:
+    """Run a statement and return its rows, none where it has none to return."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Send the writes of the block without waiting for each; the first refusal is raised at its end."""
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
+
+
+class Read(Generic[M]):
+    """A SELECT of a model's rows, named `it` in `rest`, and of what they point to, by the names of the fields.
+
+    `without` names fields that are read when they are asked for; `also` attributes and the SQL of their values.
+    """
+
+    def __init__(
+        self,
+        model: type[M],
+        *related: str,
+        rest: str,
+        without: Sequence[str] = (),
+        also: Mapping[str, str] | None = None,
+    ) -> None:
+        self._model, self._related, self._rest = model, related, rest
+        self._without, self._also = without, dict(also or {})
+
+    def __call__(self, *values: Any) -> list[M]:
+        """Return the rows for these values of the statement's places."""
+        return [self._row(row) for row in run(self._statement, *values)]
+
+    @cached_property
+    def _parts(self) -> list[tuple[str, Any, list[Any]]]:
+        meta = self._model._meta
+        of: list[tuple[str, Any]] = [("it", self._model)]
+        of += [(name, meta.get_field(name).related_model) for name in self._related]
+        return [(name, model, self._fields(model)) for name, model in of]
+
+    def _fields(self, model: type[models.Model]) -> list[Any]:
+        return [f for f in model._meta.concrete_fields if f.name not in self._without]
+
+    @cached_property
+    def _statement(self) -> str:
+        quote = connection.ops.quote_name
+        columns = [f"{quote(name)}.{quote(f.column)}" for name, _, fields in self._parts for f in fields]
+        columns += self._also.values()
+        joins = [
+            f"JOIN {quote(model._meta.db_table)} AS {quote(name)} "
+            f"ON {quote(name)}.{quote(model._meta.pk.column)} = it.{quote(f'{name}_id')}"
+            for name, model, _ in self._parts[1:]
+        ]
+        table = quote(self._model._meta.db_table)
+        return " ".join(["SELECT", ", ".join(columns), f"FROM {table} AS it", *joins, self._rest])
+
+    def _row(self, row: Sequence[Any]) -> M:
+        start, made = 0, {}
+        for name, model, fields in self._parts:
+            values = [_read(f, value) for f, value in zip(fields, row[start:], strict=False)]
+            made[name] = model.from_db(connection.alias, [f.attname for f in fields], values)
+            start += len(fields)
+        made |= dict(zip(self._also, row[start:], strict=True))
+        for name in (*self._related, *self._also):
+            setattr(made["it"], name, made[name])
+        return made["it"]
+
+
+def _read(field: Any, value: Any) -> Any:
+    converted = getattr(field, "from_db_value", None)
+    return converted(value, None, connection) if converted else value
