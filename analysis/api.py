@@ -14,6 +14,7 @@ from analysis.masking import pooled
 from analysis.models import Freeze
 from analysis.serializers import FreezeSerializer, ReportSerializer, by_arm
 from trial.api import GuardedViewSet
+from trial.blinding import arm_shown
 from trial.roles import Permission
 
 
@@ -38,5 +39,6 @@ class ReportViewSet(mixins.ListModelMixin, GuardedViewSet):
         found = services.report(frozen)
         frozen.pooled = [{"title": line.label, "counted": line.counted} for line in pooled(found.rows)]
         if Freeze.objects.visible_to(self.user, Permission.SEE_REPORT_BY_ARM).filter(pk=frozen.pk).exists():
+            arm_shown(self.user, f"report {frozen.pk}")
             frozen.by_arm = by_arm(found.effects)
         return Response(ReportSerializer(frozen).data)

@@ -15,6 +15,7 @@ from analysis.formats import events_of, interval, p_equation, percentage_points
 from analysis.forms import FreezeForm
 from analysis.masking import pooled
 from analysis.models import Freeze
+from trial.blinding import arm_shown
 from trial.models import Trial, User
 from trial.pages import SignedIn, page, refusals
 from trial.roles import Permission
@@ -57,6 +58,7 @@ def report(request: SignedIn, pk: UUID) -> HttpResponse:
         return render(
             request, "analysis/report_pooled.html", context | {"pooled": pooled(found.rows), "stem": stem}
         )
+    arm_shown(request.user, f"report {frozen.pk}")
     return render(request, "analysis/report.html", context | _by_arm(found))
 
 
@@ -99,6 +101,8 @@ def download(request: SignedIn, pk: UUID, name: str) -> HttpResponse:
     chosen = _downloads(request.user, frozen).get(name)
     if chosen is None:
         raise Http404
+    if chosen.permission is P.SEE_REPORT_BY_ARM or name == DATASET:
+        arm_shown(request.user, f"{name} of report {frozen.pk}")
     response = HttpResponse(chosen.make(frozen), content_type=chosen.content_type)
     response["Content-Disposition"] = (
         f'attachment; filename="{frozen.trial.code}-freeze-{frozen.number}-{name}"'

@@ -161,6 +161,7 @@ class ReferralViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GuardedV
     lookup_field = "allocation__participant__study_number"
     lookup_url_kwarg = "study_number"
     lookup_value_regex = STUDY_NUMBER
+    tells_arm = Permission.SEE_WORKLIST  # to have an offer is to be in the screening arm
     needs = {
         "list": Permission.SEE_WORKLIST,
         "retrieve": Permission.SEE_WORKLIST,

@@ -27,6 +27,7 @@ from tests.walk import (
     address,
     asking,
     logged,
+    questions,
     read,
     routes,
     still,
@@ -147,6 +148,31 @@ def test_the_log_names_no_identity_no_score_and_no_arm(walked):
 @pytest.mark.slow
 def test_every_page_is_shown_while_the_trial_s_key_is_away_so_none_can_know_a_draw_to_come(walked):
     assert not [body for body in walked.bodies.values() if body.startswith("5")]
+
+
+@pytest.mark.slow
+def test_whatever_tells_somebody_an_arm_leaves_a_line_that_names_no_participant(stage):
+    unblinded = sorted(set(EVERYBODY) - set(BLIND))
+    ask, logged_for = asking(stage), {}
+    places = [*(address(route, stage, stage.screening) for route in routes()), *questions(stage)]
+    with still():
+        bodies: Bodies = {}
+        for who, place in product(unblinded, places):
+            with logged() as lines:
+                bodies |= read(ask, [(who, place)])
+            logged_for[who, place.route] = [line for line in lines if "arm shown to user" in line]
+        again = [
+            (who, place) for who, place in product(unblinded, places) if (who, place.route) in ask.touching
+        ]
+        with other_arms(stage):
+            found = read(ask, again)
+
+    telling = [key for key, body in found.items() if body != bodies[key]]
+    assert len(telling) > 30
+    assert [key for key in telling if not logged_for[key]] == []
+    assert not [
+        line for lines in logged_for.values() for line in lines if stage.screening.study_number in line
+    ]
 
 
 def test_the_key_of_the_trial_is_no_more_than_its_fingerprint_anywhere(stage):

@@ -21,6 +21,7 @@ from rest_framework.routers import DefaultRouter
 from rest_framework.viewsets import GenericViewSet
 
 from trial import audit
+from trial.blinding import arm_shown
 from trial.models import (
     Allocation,
     EligibilityAssessment,
@@ -99,6 +100,7 @@ class GuardedViewSet(GenericViewSet):
 
     needs: Mapping[str, Permission]
     filters: Mapping[str, tuple[str, Field]] = {}
+    tells_arm: Permission | None = None  # with this, what is answered tells an arm
     permission_classes = [IsAuthenticated, Gate]
     filter_backends = [DeclaredFilters]
     parser_classes: Sequence[type[BaseParser]] = [JSONParser]
@@ -108,6 +110,13 @@ class GuardedViewSet(GenericViewSet):
         """Name the way in for everything that is written."""
         with audit.entry("api"):
             return super().dispatch(request, *args, **kwargs)
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """Log that arms were shown to whoever may see them."""
+        tells = self.tells_arm if response.status_code < 300 else None
+        if tells and Membership.objects.granting(self.user, tells).exists():
+            arm_shown(self.user, f"API, {self.action} of {self.basename}")
+        return super().finalize_response(request, response, *args, **kwargs)
 
     @property
     def user(self) -> User:
@@ -160,6 +169,7 @@ class ParticipantViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Guard
     serializer_class: type[ParticipantSerializer] = ParticipantSerializer
     lookup_field = "study_number"
     lookup_value_regex = STUDY_NUMBER
+    tells_arm = Permission.SEE_ARM
     needs = {
         "list": Permission.SEE_PARTICIPANTS,
         "retrieve": Permission.SEE_PARTICIPANTS,

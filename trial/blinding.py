@@ -4,12 +4,14 @@ In a single-consent (Zelen) trial only the screening arm is asked after randomiz
 presence of a later consent or objection, or of a deviation about calls and windows, unblinds its reader.
 """
 
+import logging
 from typing import Any
 
 from django.db.models import F, Q, QuerySet
 
 from trial.models import Allocation, Consent, ProtocolDeviation
 
+access_log = logging.getLogger("screentrial.access")
 CALLS, WINDOW = "call or offer", "scan outside window"
 DEVIATION_CATEGORIES = (
     "eligibility",
@@ -21,6 +23,14 @@ DEVIATION_CATEGORIES = (
     "outcome",
     "other",
 )
+
+
+def arm_shown(user: Any, what: str) -> None:
+    """Log that arms were shown: a read by somebody unblinded leaves a trace (ICH E6(R3) 4.1.4).
+
+    `what` names no participant: that somebody has an offer is the arm, and the log is read by the blind too.
+    """
+    access_log.info("arm shown to user %s: %s", user.pk, what)
 
 
 def consents_for(user: Any) -> QuerySet[Consent]:

@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 
-from trial.blinding import consents_for, deviations_for
+from trial.blinding import arm_shown, consents_for, deviations_for
 from trial.history import NOTHING
 from trial.models import (
     Allocation,
@@ -190,6 +190,7 @@ class CohortAdmin(RoleModelAdmin):
         told: list[str] = []
         with refusals(told.append):
             content = receipt_of(row, by=request.user)
+            arm_shown(request.user, f"receipt of cohort {pk}")
             name = f"{row.trial.code}-cohort-{row.sha256[:12]}-receipt.json"
             told_by = {"Content-Disposition": f'attachment; filename="{name}"'}
             return HttpResponse(

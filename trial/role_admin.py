@@ -1,6 +1,5 @@
 """The admin's ground rules: roles decide what is seen, nothing is typed into a row, every write is an act."""
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -11,12 +10,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from trial.acts import ActsAdmin
+from trial.blinding import arm_shown
 from trial.history import history
 from trial.models import Membership
 from trial.roles import Permission, permissions_of
 from trial.steps import Steps, condition
 
-access_log = logging.getLogger("screentrial.access")
+# To have an offer, or a score that somebody may see, is to be in the screening arm.
+TELLING = frozenset({Permission.SEE_ARM, Permission.SEE_WORKLIST, Permission.SEE_SCORE})
 
 
 def holds(request: HttpRequest, permission: Permission) -> bool:
@@ -98,6 +99,7 @@ class RoleModelAdmin(RoleGuard, ActsAdmin):
         found = super().get_object(request, object_id, from_field)
         if found is None:
             raise Http404
+        self._log_arms(request, self.get_fields(request, found), f"{self.opts.verbose_name} {found.pk}")
         return found
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
@@ -125,9 +127,9 @@ class RoleModelAdmin(RoleGuard, ActsAdmin):
         return str(obj)
 
     def _log_arms(self, request: HttpRequest, shown: Sequence[Any], what: str) -> None:
-        """Log that arms were shown: a read by somebody unblinded leaves a trace (ICH E6(R3) 4.1.4)."""
-        if self.sees is Permission.SEE_ARM or Permission.SEE_ARM in {self.needs.get(name) for name in shown}:
-            access_log.info("arm shown to user %s: %s", request.user.pk, what)
+        """Log a page of which a row or a field tells the arm."""
+        if not {self.sees, *(self.needs.get(name) for name in shown)}.isdisjoint(TELLING):
+            arm_shown(request.user, what)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
         self._log_arms(request, self.get_list_display(request), f"list of {self.opts.verbose_name_plural}")
@@ -143,7 +145,6 @@ class RoleModelAdmin(RoleGuard, ActsAdmin):
     ) -> HttpResponse:
         obj = kwargs.get("obj")
         name = self.name_of(obj)
-        self._log_arms(request, self.get_fields(request, obj), f"{self.opts.verbose_name} {name}")
         context |= {
             "title": f"{str(self.opts.verbose_name).capitalize()} {name}",
             "subtitle": None,

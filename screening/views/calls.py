@@ -15,6 +15,7 @@ from screening.models import Appointment, Referral
 from screening.referrals import AppointmentEvent, ContactOutcome, ReferralEvent, ReferralState, RefusalCode
 from screening.services import referral as referrals
 from screening.views.worklist import card_of, offers
+from trial.blinding import arm_shown
 from trial.models import Participant
 from trial.pages import NOT_SAVED, SignedIn, may, page, refusals
 from trial.roles import Permission
@@ -51,7 +52,7 @@ AFTERWARDS = {
 @page(Permission.SEE_WORKLIST)
 def call_sheet(request: SignedIn, pk: UUID) -> HttpResponse:
     """Show the sheet of one offer."""
-    return _sheet(request, get_object_or_404(offers(request.user), pk=pk))
+    return _sheet(request, _offer(request, pk, Permission.SEE_WORKLIST))
 
 
 @require_POST
@@ -172,7 +173,9 @@ def objection(request: SignedIn, pk: UUID) -> HttpResponse:
 def _offer(request: SignedIn, pk: UUID, permission: Permission) -> Referral:
     """Return an offer to act on; only for whoever sees the worklist, as to be on it is to be in the arm."""
     granted = Referral.objects.visible_to(request.user, permission)
-    return get_object_or_404(offers(request.user).filter(pk__in=granted.values("pk")), pk=pk)
+    found = get_object_or_404(offers(request.user).filter(pk__in=granted.values("pk")), pk=pk)
+    arm_shown(request.user, f"offer {pk}")
+    return found
 
 
 def _appointment_form(referral: Referral, data: Any = None) -> AppointmentForm:

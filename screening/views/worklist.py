@@ -16,6 +16,7 @@ from screening.services import referral as referrals
 from screening.services.outcomes import age_at
 from screening.worklist import Section, Standing, section_of
 from trial import clock
+from trial.blinding import arm_shown
 from trial.models import Membership, Participant, ProtocolVersion, Site, Trial, TrialKind, User
 from trial.pages import SignedIn, page
 from trial.partial_dates import PartialDate
@@ -149,6 +150,7 @@ def worklist(request: SignedIn) -> HttpResponse:
     shown = Section(wanted) if wanted in set(Section) else _first_filled(sections)
     cards = Paginator(sections[shown], PAGE_SIZE).get_page(request.GET.get("page"))
     _reveal(list(cards.object_list), request.user)
+    arm_shown(request.user, "worklist")
     tabs = [Tab(section, *words, len(sections[section])) for section, words in LABELS.items()]
     context = {
         "cards": cards,

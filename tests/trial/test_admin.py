@@ -225,7 +225,7 @@ def test_who_a_participant_is_is_shown_to_named_roles_and_each_look_is_logged(wo
     with caplog.at_level(logging.INFO, logger="screentrial.access"):
         shown = words(browser(world.monitor).get(page_of(person, "identity")))
     assert "Quill Marigold" in shown and "0912-345-678" in shown
-    assert f"identity of {person} seen by user {world.monitor.pk}" in caplog.text
+    assert f"identity of {person.pk} seen by user {world.monitor.pk}" in caplog.text
     assert browser(world.randomization_statistician).get(page_of(person, "identity")).status_code == 404
     assert "Quill" not in words(browser(world.coordinator).get(page_of(person)))
 
@@ -452,7 +452,7 @@ def test_whoever_is_shown_an_arm_leaves_a_trace_and_whoever_is_not_leaves_none(w
         browser(world.inspector).get(list_of(Allocation))
     told = [m for m in caplog.messages if m.startswith("arm shown")]
     assert told == [
-        f"arm shown to user {world.coordinator.pk}: participant {person}",
+        f"arm shown to user {world.coordinator.pk}: participant {person.pk}",
         f"arm shown to user {world.coordinator.pk}: list of participants",
         f"arm shown to user {world.inspector.pk}: list of allocations",
     ]

@@ -75,7 +75,7 @@ def test_who_may_reads_who_it_is_and_is_seen_to(world, caplog):
 
     assert (identity.issuer, identity.number) == ("ST-ELSEWHERE", "ZX-778899")
     assert (identity.name, identity.phone) == ("Zebulon Quickfinch", "0912-345-678")
-    assert caplog.messages == [f"identity of {person.study_number} seen by user {world.caller.pk}"]
+    assert caplog.messages == [f"identity of {person.pk} seen by user {world.caller.pk}"]
     assert not any(canary in caplog.text for canary in CANARIES)
 
 

@@ -83,7 +83,7 @@ def break_code(
             broken_by=by,
             **conduct.stamp(participant.trial, None),
         )
-    access_log.warning("code of %s broken by user %s", participant, by.pk)
+    access_log.warning("code of %s broken by user %s", participant.pk, by.pk)
     return str(Allocation.objects.get(participant=participant).get_arm_display())
 
 

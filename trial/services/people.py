@@ -179,7 +179,7 @@ def update_identity(
 
 def reveal(participant: Participant, *, by: User) -> Identity:
     """Decrypt who a participant is, and log that `by` looked."""
-    access_log.info("identity of %s seen by user %s", participant.study_number, by.pk)
+    access_log.info("identity of %s seen by user %s", participant.pk, by.pk)
     return reveal_all([participant], by=None)[participant.pk]
 
 
