@@ -23,6 +23,7 @@ from trial.partial_dates import PartialDate, parse
 from trial.protocol import Protocol, template
 from trial.roles import Role
 from trial.services import people, protocols, signatures, trials
+from trial.states import TRIAL_TRANSITIONS, TrialEvent, TrialState
 
 PASSWORD = "correct horse battery staple"
 _numbers = itertools.count(1)
@@ -237,3 +238,11 @@ def refusal(statement: str, *values: Any) -> str:
     except DatabaseError as error:
         return str(error)
     raise AssertionError(f"not refused: {statement}")
+
+
+def end(world: World, state: TrialState) -> None:
+    """Close a trial, freeze its data and lock it, as far as `state`."""
+    for event in (TrialEvent.CLOSE, TrialEvent.FREEZE, TrialEvent.LOCK):
+        trial = Trial.objects.get(pk=world.trial.pk)
+        if trial.state != state and (trial.state, event) in TRIAL_TRANSITIONS:
+            trials.move_trial(trial, event=event, by=world.investigator)

@@ -51,6 +51,7 @@ from trial.randomization import permuted_blocks
 from trial.services import conduct, protocols, signatures, trials
 from trial.services.trials import Refused
 from trial.states import (
+    FINAL,
     PROTOCOL_TRANSITIONS,
     TRANSITIONS,
     TRIAL_TRANSITIONS,
@@ -154,8 +155,10 @@ class TrialOnPaper(Walk):
     @invariant()
     def closed_stays_closed_and_only_a_closed_trial_is_locked(self):
         if self.happened(TrialEvent.CLOSE):
-            assert self.state in (TrialState.CLOSED, TrialState.LOCKED)
+            assert self.state in (TrialState.CLOSED, *FINAL)
         assert self.happened(TrialEvent.LOCK) <= self.happened(TrialEvent.CLOSE) <= 1
+        assert self.happened(TrialEvent.LOCK) <= self.happened(TrialEvent.FREEZE)
+        assert 0 <= self.happened(TrialEvent.FREEZE) - self.happened(TrialEvent.UNFREEZE) <= 1
 
 
 class ReferralOnPaper(Walk):
@@ -258,7 +261,7 @@ class Record(RuleBasedStateMachine):
 
     @property
     def takes_data(self) -> bool:
-        return self.trial.state != TrialState.LOCKED
+        return self.trial.state not in FINAL
 
     def person(self, place: int) -> Participant:
         people = Participant.objects.filter(trial=self.trial).select_related("trial", "site")
@@ -298,7 +301,9 @@ class Record(RuleBasedStateMachine):
     @rule(event=st.sampled_from(TrialEvent))
     def move_trial(self, event):
         before = TrialState(self.trial.state)
-        done = self.act(trials.move_trial, self.trial, event=event, by=self.world.investigator)
+        done = self.act(
+            trials.move_trial, self.trial, event=event, by=self.world.investigator, reason="As planned."
+        )
         assert done == ((before, event) in TRIAL_TRANSITIONS)
         if not self.takes_data and self.when_locked is None:
             self.when_locked = self.data()

@@ -170,7 +170,7 @@ class ConsentInline(RoleInline):
 
 class DeviationInline(RoleInline):
     model = ProtocolDeviation
-    fields = ("occurred_at", "category", "severity", "description", "corrective_action")
+    fields = ("occurred_at", "category", "severity", "description", "impact", "corrective_action")
 
     def rows(self, user: Any) -> QuerySet:
         return deviations_for(user)

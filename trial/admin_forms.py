@@ -89,6 +89,12 @@ class DeviationForm(DatedAct):
     description = text(
         "What happened, and how it differs from the protocol", max_length=4000, validators=[no_arm]
     )
+    impact = text(
+        "What it means for the participant and for the result",
+        max_length=4000,
+        required=False,
+        validators=[no_arm],
+    )
     corrective_action = text("What was done about it", max_length=4000, required=False)
 
 

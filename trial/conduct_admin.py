@@ -152,7 +152,16 @@ class ProtocolDeviationAdmin(OfParticipant):
     list_display = ("occurred_at", "trial", "participant", "category", "severity", "description")
     list_filter = (of_seen("trial"), "category", "severity")
     list_select_related = ("trial", "participant")
-    fields = ("trial", "participant", "category", "severity", "description", "corrective_action", *WHEN)
+    fields = (
+        "trial",
+        "participant",
+        "category",
+        "severity",
+        "description",
+        "impact",
+        "corrective_action",
+        *WHEN,
+    )
 
     def rows(self, user: Any) -> QuerySet:
         return deviations_for(user)

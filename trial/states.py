@@ -67,12 +67,16 @@ class ProtocolEvent(StrEnum):
 
 
 class TrialState(StrEnum):
-    """Where a trial stands; closed means closed to enrollment, follow-up goes on."""
+    """Where a trial stands; closed means closed to enrollment, follow-up goes on.
+
+    Frozen means that no data change while they are reviewed, which can be taken back; locked is for good.
+    """
 
     DRAFT = "draft"
     ACTIVE = "active"
     PAUSED = "paused"
     CLOSED = "closed"
+    FROZEN = "frozen"
     LOCKED = "locked"
 
 
@@ -83,7 +87,12 @@ class TrialEvent(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     CLOSE = "close"
+    FREEZE = "freeze"
+    UNFREEZE = "unfreeze"
     LOCK = "lock"
+
+
+FINAL = (TrialState.FROZEN, TrialState.LOCKED)  # no data change here
 
 
 class TransitionRefused(ValueError):
@@ -127,7 +136,9 @@ TRIAL_TRANSITIONS: Mapping[tuple[TrialState, TrialEvent], TrialState] = {
     (TrialState.PAUSED, TrialEvent.RESUME): TrialState.ACTIVE,
     (TrialState.ACTIVE, TrialEvent.CLOSE): TrialState.CLOSED,
     (TrialState.PAUSED, TrialEvent.CLOSE): TrialState.CLOSED,
-    (TrialState.CLOSED, TrialEvent.LOCK): TrialState.LOCKED,
+    (TrialState.CLOSED, TrialEvent.FREEZE): TrialState.FROZEN,
+    (TrialState.FROZEN, TrialEvent.UNFREEZE): TrialState.CLOSED,
+    (TrialState.FROZEN, TrialEvent.LOCK): TrialState.LOCKED,
 }
 
 # What to do instead, where the bare list of allowed events would leave the reader alone.

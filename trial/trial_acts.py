@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from trial.acts import Act
+from trial.acts import Act, ActForm
 from trial.admin_forms import AmendmentForm, ListForm, ReasonForm, SignForm
 from trial.allocation_rules import Method
 from trial.models import ProtocolVersion, Trial, User
@@ -24,13 +24,16 @@ SAYS = {
     TrialEvent.PAUSE: "Nobody is randomized until the trial is resumed. Films, calls and results go on.",
     TrialEvent.RESUME: "Randomization goes on.",
     TrialEvent.CLOSE: "Enrollment ends for good: nobody is randomized any more. Follow-up goes on.",
+    TrialEvent.FREEZE: "No data change while they are reviewed. Withdrawals from calls and erasures go on. It can be "
+    "taken back.",
+    TrialEvent.UNFREEZE: "Data can be entered and corrected again, and a review of them begins anew.",
     TrialEvent.LOCK: "The data are final. There is no way back.",
 }
 
 
 def _move(event: TrialEvent) -> Callable[[Trial, dict[str, Any], User], str]:
-    def run(trial: Trial, _: dict[str, Any], by: User) -> str:
-        return f"Trial {trial} is {trials.move_trial(trial, event=event, by=by).state}."
+    def run(trial: Trial, data: dict[str, Any], by: User) -> str:
+        return f"Trial {trial} is {trials.move_trial(trial, event=event, by=by, **data).state}."
 
     return run
 
@@ -72,6 +75,7 @@ MOVES = tuple(
         permission=Permission.RUN_TRIAL,
         says=says,
         run=_move(event),
+        form=ReasonForm if event is TrialEvent.UNFREEZE else ActForm,
         possible=_may(event),
     )
     for event, says in SAYS.items()

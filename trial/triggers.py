@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from trial.chain import LINKS, chain
+from trial.states import FINAL
 
 # Tables without an audit table; the test of the guards says why of each.
 UNTRACKED = ("trial_uploadedlist", "trial_stratum", "trial_personkey", "screening_receipt", LINKS)
@@ -169,8 +170,8 @@ CREATE OR REPLACE FUNCTION check_trial_by_{by}() RETURNS trigger LANGUAGE plpgsq
 DECLARE own record;
 BEGIN
     SELECT id, code, state INTO own FROM trial_trial WHERE id = ({trial});
-    IF own.state = 'locked' THEN
-        RAISE EXCEPTION 'Trial % is locked: its data no longer change.', own.code
+    IF own.state IN ({", ".join(f"'{state}'" for state in FINAL)}) THEN
+        RAISE EXCEPTION 'Trial % is %: its data do not change.', own.code, own.state
             USING ERRCODE = 'check_violation';
     END IF;
     IF TG_NARGS > 0 THEN
@@ -185,7 +186,7 @@ END $$;
 
 
 def guard_trial(by: str, *tables: str, versioned: tuple[str, ...] = ()) -> str:
-    """Return the SQL that keeps rows out of a locked trial, and `versioned` ones under its own protocol."""
+    """Return the SQL that keeps rows out of a frozen or locked trial, and `versioned` ones under its own protocol."""
     calls = dict.fromkeys(tables, "") | dict.fromkeys(versioned, "'versioned'")
     return "".join(
         f"CREATE TRIGGER belongs_to_trial BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW "

@@ -30,7 +30,7 @@ from trial.partial_dates import PartialDate
 from trial.protocol_parts import Contact
 from trial.services import aftermath, conduct
 from trial.services.trials import Refused, require_open
-from trial.states import AllocationFault, State, TrialState
+from trial.states import FINAL, AllocationFault, State
 
 
 def open_all(allocations: Sequence[Allocation], *, by: User | None) -> list[Referral]:
@@ -167,7 +167,7 @@ def expire_over(offers: QuerySet[Referral], *, by: User) -> int:
     waiting = [AppointmentState.BOOKED, AppointmentState.ATTENDED]
     closed = 0
     with audit.context(by=by, why="The window is over"):
-        sites = Site.objects.exclude(trial__state=TrialState.LOCKED)
+        sites = Site.objects.exclude(trial__state__in=FINAL)
         for site in sites.filter(participants__allocation__referral__in=offers).distinct():
             over = Referral.objects.filter(
                 pk__in=offers.order_by().values("pk"),

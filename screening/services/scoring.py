@@ -24,7 +24,7 @@ from screening.vocabulary import FilmState
 from trial import audit, clock
 from trial.models import Trial
 from trial.services.trials import Refused
-from trial.states import TrialState
+from trial.states import FINAL
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ def waiting() -> QuerySet[Radiograph]:
 
 def _eligible() -> QuerySet[Radiograph]:
     """Return the films to score; those of a locked trial stay as they are."""
-    return Radiograph.objects.filter(state=FilmState.ELIGIBLE).exclude(trial__state=TrialState.LOCKED)
+    return Radiograph.objects.filter(state=FilmState.ELIGIBLE).exclude(trial__state__in=FINAL)
 
 
 def claim_waiting(limit: int = 500) -> list[UUID]:

@@ -13,6 +13,7 @@ from screening.vocabulary import FilmState
 from tests.factories import (
     World,
     add_film,
+    end,
     freeze_and_sign,
     high_risk,
     make_participant,
@@ -22,9 +23,9 @@ from tests.factories import (
 from trial import audit
 from trial.models import Allocation, Cohort, Consent, Participant
 from trial.partial_dates import parse
-from trial.services import conduct, people, protocols, signatures, trials
+from trial.services import conduct, people, protocols, signatures
 from trial.services.trials import NotNow, Refused
-from trial.states import TrialEvent
+from trial.states import TrialState
 
 pytestmark = pytest.mark.django_db
 
@@ -195,8 +196,7 @@ def test_only_who_may_freezes_a_cohort_and_drafts_a_protocol(world):
 
 def test_a_locked_trial_registers_and_corrects_nobody(world):
     person = make_participant(world)
-    for event in (TrialEvent.CLOSE, TrialEvent.LOCK):
-        trials.move_trial(world.trial, event=event, by=world.investigator)
+    end(world, TrialState.LOCKED)
 
     for act in (
         lambda: make_participant(world),

@@ -9,13 +9,13 @@ from django.db import connection
 from analysis.models import Freeze
 from screening.models import Appointment, Diagnosis, DxaExam, Referral, Treatment
 from screening.services import referral, scoring
-from tests.factories import World, add_film, copy, forget, make_participant, make_world, refusal, sql
+from tests.factories import add_film, copy, end, forget, make_participant, make_world, refusal, sql
 from tests.stage import Stage, make_stage
 from trial import audit
 from trial.models import Clinical, Erasure, Participant, ProtocolVersion, Reconciliation, Site, Stratum, Trial
-from trial.services import conduct, lists, people, trials
+from trial.services import conduct, lists, people
 from trial.services.trials import NotNow
-from trial.states import TrialEvent
+from trial.states import TrialState
 
 pytestmark = pytest.mark.django_db
 # What makes a trial rather than what happens in it; datasets are frozen once it is locked.
@@ -23,11 +23,6 @@ pytestmark = pytest.mark.django_db
 NOT_IN_A_TRIAL = {Trial, ProtocolVersion, Site, Stratum, Freeze, Erasure}
 ROWS = [m for m in apps.get_models() if issubclass(m, Clinical) and m not in NOT_IN_A_TRIAL]
 FIRST = {Referral: {"state": "open"}, Appointment: {"state": "booked"}}
-
-
-def lock(world: World) -> None:
-    for event in (TrialEvent.CLOSE, TrialEvent.LOCK):
-        trials.move_trial(world.trial, event=event, by=world.investigator)
 
 
 def one_of_each(stage: Stage) -> dict[type, Any]:
@@ -46,7 +41,7 @@ def one_of_each(stage: Stage) -> dict[type, Any]:
     return {model: model.objects.first() for model in ROWS}
 
 
-def test_every_row_is_under_its_own_trial_s_protocol_and_none_is_of_a_locked_trial(db):
+def test_every_row_is_under_its_own_trial_s_protocol_and_none_is_of_a_frozen_or_locked_trial(db):
     stage = make_stage()
     rows = one_of_each(stage)
     other = make_world("OTHER").trial.protocol_version.pk
@@ -56,11 +51,12 @@ def test_every_row_is_under_its_own_trial_s_protocol_and_none_is_of_a_locked_tri
         if hasattr(row, "protocol_version_id"):
             strange = copy(row, protocol_version_id=other, **FIRST.get(model, {}))
             assert "belongs to another trial" in refusal(*strange), model
-    lock(stage.world)
-    for model, row in rows.items():
-        assert "is locked" in refusal(*copy(row, **FIRST.get(model, {}))), model
-        if changes(model):
-            assert "is locked" in refusal(f"UPDATE {model._meta.db_table} SET {changes(model)}"), model
+    for state in (TrialState.FROZEN, TrialState.LOCKED):
+        end(stage.world, state)
+        for model, row in rows.items():
+            assert f"is {state}" in refusal(*copy(row, **FIRST.get(model, {}))), model
+            if changes(model):
+                assert f"is {state}" in refusal(f"UPDATE {model._meta.db_table} SET {changes(model)}"), model
     assert "never goes from locked" in refusal(
         "UPDATE trial_trial SET state = 'active' WHERE state = 'locked'"
     )
@@ -79,7 +75,7 @@ def test_a_locked_trial_says_so_and_holds_up_no_other(world):
     person, other = make_participant(world), make_world("OTHER")
     film, theirs = (add_film(w, make_participant(w)) for w in (world, other))
     sql("UPDATE screening_radiograph SET state = 'eligible'")
-    lock(world)
+    end(world, TrialState.LOCKED)
 
     for act in (
         lambda: make_participant(world),
@@ -97,7 +93,7 @@ def test_nothing_is_booked_or_closed_once_the_trial_is_locked(db):
     world, offer = stage.world, Referral.objects.filter(state="open").first()
     sql("UPDATE trial_trial SET clock_offset_days = clock_offset_days - 300")
     late = Referral.objects.all()
-    lock(world)
+    end(world, TrialState.LOCKED)
 
     with pytest.raises(NotNow, match="is locked"):
         referral.settle(offer, event=referral.ReferralEvent.EXPIRE, by=world.coordinator)
@@ -106,7 +102,7 @@ def test_nothing_is_booked_or_closed_once_the_trial_is_locked(db):
 
 def test_who_asks_to_be_forgotten_is_forgotten_in_a_locked_trial_too(world):
     person = make_participant(world, name="Marigold Quill")
-    lock(world)
+    end(world, TrialState.LOCKED)
 
     forget(person, world)
 

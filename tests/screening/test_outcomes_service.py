@@ -13,13 +13,13 @@ from screening.services import outcomes
 from screening.services import referral as referrals
 from screening.services.outcomes import PleaseConfirm
 from screening.vocabulary import DiagnosisCode, DrugClass
-from tests.factories import World, copy, in_arm, make_participant, randomized, referral_of, refusal, sql
+from tests.factories import World, copy, end, in_arm, make_participant, randomized, referral_of, refusal, sql
 from trial import clock
 from trial.models import Participant, ProtocolDeviation
 from trial.partial_dates import PartialDate, parse
 from trial.services import conduct, people, trials
 from trial.services.trials import NotNow, Refused
-from trial.states import TrialEvent
+from trial.states import TrialState
 
 pytestmark = pytest.mark.django_db
 
@@ -378,8 +378,7 @@ def test_the_age_at_an_exam_is_the_lowest_it_can_be(world):
 def test_nothing_is_recorded_or_corrected_once_the_trial_is_locked(world):
     person = make_participant(world)
     exam = scan(person, "2023-01-05", at(SPINE, "-2.4"))
-    for event in (TrialEvent.CLOSE, TrialEvent.LOCK):
-        trials.move_trial(world.trial, event=event, by=world.investigator)
+    end(world, TrialState.LOCKED)
     day = parse("2023-01-06")
 
     for act in (

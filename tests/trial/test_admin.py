@@ -369,6 +369,29 @@ def test_the_investigator_pauses_and_resumes_the_trial(world):
     assert "resume" in links and "pause" not in links
 
 
+def test_data_are_frozen_for_their_review_and_thawed_with_a_reason_alone(world):
+    person = make_participant(world)
+    deviation = {
+        "category": "other",
+        "severity": "minor",
+        "description": "A film was late.",
+        "impact": "None.",
+    }
+    do(world.investigator, "close", world.trial)
+    do(world.investigator, "freeze", world.trial)
+    assert "is frozen: its data don't change" in words(
+        do(world.coordinator, "deviation", person, **deviation)
+    )
+    assert "This field is required" in words(do(world.investigator, "unfreeze", world.trial))
+    told = words(do(world.investigator, "unfreeze", world.trial, reason="A scan was missing."))
+    assert "is closed" in told
+    assert "Trial: unfreeze: A scan was missing." in words(
+        browser(world.data_manager).get(f"/admin/trial/trial/{world.trial.pk}/history/")
+    )
+    do(world.coordinator, "deviation", person, **deviation)
+    assert ProtocolDeviation.objects.get().impact == "None."
+
+
 def test_a_frozen_cohort_shows_its_people_and_nobody_s_risk(world):
     randomized(world)
     row = Cohort.objects.get()

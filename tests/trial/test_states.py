@@ -38,12 +38,13 @@ active      .         .                .         superseded
 superseded  .         .                .         .
 """
 TRIAL = """
-        activate  pause   resume  close   lock
-draft   active    .       .       .       .
-active  .         paused  .       closed  .
-paused  .         .       active  closed  .
-closed  .         .       .       .       locked
-locked  .         .       .       .       .
+        activate  pause   resume  close   freeze  unfreeze  lock
+draft   active    .       .       .       .       .         .
+active  .         paused  .       closed  .       .         .
+paused  .         .       active  closed  .       .         .
+closed  .         .       .       .       frozen  .         .
+frozen  .         .       .       .       .       closed    locked
+locked  .         .       .       .       .       .         .
 """
 
 

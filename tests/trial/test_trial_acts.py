@@ -8,14 +8,14 @@ from django.utils import timezone
 
 from tests.admin import act_url, do, page_of
 from tests.browsing import browser, words
-from tests.factories import PASSWORD, make_world, randomized, refusal
+from tests.factories import PASSWORD, end, make_world, randomized, refusal
 from trial import audit, clock
 from trial.keys import key_path
 from trial.models import ProtocolVersion, UploadedList
 from trial.protocol import template
-from trial.services import protocols, signatures, trials
+from trial.services import protocols, signatures
 from trial.services.trials import NotNow
-from trial.states import TrialEvent
+from trial.states import TrialState
 
 BLOCKS = {"allocation.method": "permuted_blocks", "allocation.block_sizes": [4]}
 
@@ -155,8 +155,7 @@ def test_the_unblinded_statistician_verifies_on_a_page(world, django_capture_on_
 
 def test_the_protocol_of_a_locked_trial_stays_as_it_is(world):
     draft = protocols.draft_protocol(world.trial, protocol=world.trial.protocol, by=world.coordinator)
-    for event in (TrialEvent.CLOSE, TrialEvent.LOCK):
-        trials.move_trial(world.trial, event=event, by=world.investigator)
+    end(world, TrialState.LOCKED)
     with pytest.raises(NotNow, match="is locked"):
         protocols.draft_protocol(world.trial, protocol=world.trial.protocol, by=world.coordinator)
     with pytest.raises(NotNow, match="is locked"):

@@ -178,6 +178,7 @@ class ProtocolDeviation(Happening):
     category = models.CharField(max_length=40)
     severity = models.CharField(max_length=5, choices=Severity)
     description = models.TextField()
+    impact = models.TextField(blank=True, help_text="On the participant, and on the result of the trial.")
     corrective_action = models.TextField(blank=True)
 
     class Meta:

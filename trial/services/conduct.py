@@ -201,6 +201,7 @@ def record_deviation(
     description: str,
     by: User | None,
     participant: Participant | None = None,
+    impact: str = "",
     corrective_action: str = "",
     occurred_at: datetime | None = None,
 ) -> ProtocolDeviation:
@@ -214,6 +215,7 @@ def record_deviation(
             category=category,
             severity=severity,
             description=description,
+            impact=impact,
             corrective_action=corrective_action,
             **stamp(trial, occurred_at),
         )

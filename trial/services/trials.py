@@ -8,6 +8,7 @@ from trial.keys import ensure_key
 from trial.models import Membership, Site, Trial, TrialKind, User
 from trial.roles import Permission, Role, conflicts
 from trial.states import (
+    FINAL,
     TrialEvent,
     TrialState,
     next_trial_state,
@@ -36,6 +37,7 @@ def require(user: User, permission: Permission, trial: Trial, site: Site | None 
 
 CLOSED: Mapping[str, str] = {
     TrialState.DRAFT: "has no protocol in force yet. Approve and activate one first",
+    TrialState.FROZEN: "is frozen: its data don't change while they are reviewed. Unfreeze it first",
     TrialState.LOCKED: "is locked: its data no longer change",
 }
 
@@ -47,9 +49,9 @@ def require_open(trial: Trial) -> None:
 
 
 def require_unlocked(trial: Trial) -> None:
-    """Raise NotNow once the trial is locked: neither its data nor its protocol change any more."""
-    if Trial.objects.values_list("state", flat=True).get(pk=trial.pk) == TrialState.LOCKED:
-        raise NotNow(f"Trial {trial.code} {CLOSED[TrialState.LOCKED]}. Nothing was done.")
+    """Raise NotNow while the trial is frozen or locked: neither its data nor its protocol change."""
+    if (state := Trial.objects.values_list("state", flat=True).get(pk=trial.pk)) in FINAL:
+        raise NotNow(f"Trial {trial.code} {CLOSED[state]}. Nothing was done.")
 
 
 def create_trial(
@@ -75,10 +77,12 @@ def add_site(trial: Trial, *, number: int, name: str, time_zone: str, by: User |
         return site
 
 
-def move_trial(trial: Trial, *, event: TrialEvent, by: User) -> Trial:
-    """Move a trial along its life: activate, pause, resume, close, lock."""
+def move_trial(trial: Trial, *, event: TrialEvent, by: User, reason: str = "") -> Trial:
+    """Move a trial along its life: activate, pause, resume, close, freeze, lock; a way back needs its reason."""
     require(by, Permission.RUN_TRIAL, trial)
-    with audit.context(by=by, why=f"Trial: {event.value}"):
+    if event is TrialEvent.UNFREEZE and not reason.strip():
+        raise Refused("Write why data that were final have to change again.")
+    with audit.context(by=by, why=": ".join(filter(None, (f"Trial: {event.value}", reason.strip())))):
         trial = Trial.objects.select_for_update().get(pk=trial.pk)
         trial.state = next_trial_state(TrialState(trial.state), event)
         trial.save()
