@@ -70,7 +70,7 @@ def _facts(entry: Membership) -> Mapping[str, str]:
         "Tasks": entry.tasks,
         "Where": str(entry.site or entry.trial or "the installation"),
         "Since": f"{entry.since:%Y-%m-%d %H:%M} UTC",
-        "Until": f"{entry.until:%Y-%m-%d %H:%M} UTC" if entry.until else "it is ended",
+        "Until": f"{entry.until:%Y-%m-%d %H:%M} UTC" if entry.until else "open",
     }
 
 
