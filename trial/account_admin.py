@@ -193,7 +193,9 @@ class MembershipAdmin(RoleModelAdmin):
             "grants from now on, until it ends.",
             _sign,
             SignForm,
-            possible=lambda entry: signed_by(entry) == "nobody yet" and entry.ended_at is None,
+            possible=lambda entry: (
+                entry.signature_id is None and entry.ended_at is None and entry.role not in UNDELEGATED
+            ),
             facts=_facts,
             together=True,
         ),

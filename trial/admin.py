@@ -101,7 +101,9 @@ class TrialAdmin(RoleModelAdmin):
             raise Http404
         context = self.admin_site.each_context(request) | {
             "title": f"Delegation log of {row}",
-            "parts": [(name, words, _entries(row, name)) for name, (words, _) in ENTRY_STEPS.items()],
+            "parts": [
+                (step, said[0], _entries(row, step, request.user)) for step, said in ENTRY_STEPS.items()
+            ],
             "signs": self.holds_over(request, P.SIGN_DELEGATION, row),
             "object": row,
             "called": str(row),
@@ -110,10 +112,12 @@ class TrialAdmin(RoleModelAdmin):
         return TemplateResponse(request, "admin/delegation_log.html", context)
 
 
-def _entries(trial: Trial, step: str) -> list[tuple[Membership, str]]:
+def _entries(trial: Trial, step: str, user: Any) -> list[tuple[Membership, str]]:
     """Return the entries of a trial's delegation log that are at a step, each with by whose signature."""
-    rows = trial.memberships.filter(condition(ENTRY_STEPS, step)).order_by("user__first_name", "since")
-    rows = rows.select_related("user", "site__trial", "given_by", "ended_by", "signature__signer")
+    seen = Membership.objects.visible_to(user).filter(condition(ENTRY_STEPS, step), trial=trial)
+    rows = seen.order_by("user__first_name", "since").select_related(
+        *("user", "site__trial", "given_by", "ended_by", "signature__signer")
+    )
     return [(entry, delegated_by(entry)) for entry in rows]
 
 

@@ -112,6 +112,9 @@ def test_an_investigator_of_one_site_signs_for_that_site_alone(world, mei):
         delegation.sign_entry(enter(world, mei, Role.CALLER), by=local, password=PASSWORD)
     there = enter(world, mei, Role.COORDINATOR, site=world.site)
     assert delegation.sign_entry(there, by=local, password=PASSWORD).signature.signer == local
+    assert do(local, "end", world.caller.memberships.get(), reason="x").status_code == 404
+    log = words(browser(local).get(page_of(world.trial, "delegation")))
+    assert "Mei (mei) Coordinator" in log and "Monitor" not in log
 
 
 def test_several_entries_are_signed_over_the_list_that_is_shown_with_the_password_again(world, mei):

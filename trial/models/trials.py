@@ -286,7 +286,7 @@ class Membership(models.Model):
 
     SEE = Permission.SEE_DELEGATION
     TRIAL_PATH = "trial"
-    SITE_PATH = ""
+    SITE_PATH = "site"
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
     trial = models.ForeignKey(

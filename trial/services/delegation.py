@@ -48,11 +48,8 @@ def _require_may_sign(entry: Membership, by: User) -> None:
     if entry.user_id == by.pk:
         raise Refused("This entry is your own. Another investigator of the trial must sign it.")
     here = Q(site__isnull=True) | Q(site=entry.site_id)
-    if (
-        not Membership.objects.granting(by, Permission.SIGN_DELEGATION)
-        .filter(here, trial=entry.trial)
-        .exists()
-    ):
+    grants = Membership.objects.granting(by, Permission.SIGN_DELEGATION)
+    if not grants.filter(here, trial=entry.trial).exists():
         place = entry.site or f"all sites of trial {entry.trial}"
         raise Refused(f"An investigator of {place} signs this entry, and nobody else.")
 
