@@ -14,6 +14,7 @@ from screening.steps import EXAM_STEPS, FILE_STEPS, FILM_STEPS, OFFER_STEPS, int
 from trial.blinding import deviations_for
 from trial.models import CodeBreak, Membership, Participant, ProtocolDeviation, ProtocolVersion, Trial, User
 from trial.roles import Permission
+from trial.services.delegation import ENTRY_STEPS
 from trial.states import ProtocolState
 from trial.steps import PARTICIPANT_STEPS, Steps, condition
 
@@ -76,6 +77,10 @@ PEOPLE = (
 
 
 TASKS = (
+    Step(
+        *("entries of the delegation log wait for your signature", Membership, P.SIGN_DELEGATION),
+        *(ENTRY_STEPS, "waiting"),
+    ),
     Step("films wait for a score", Radiograph, P.SEE_INTAKE, FILM_STEPS, "waiting"),
     Step("films could not be scored", Radiograph, P.SEE_INTAKE, FILM_STEPS, "failed"),
     Step("files were rejected", Receipt, P.SEE_INTAKE, FILE_STEPS, "rejected"),

@@ -17,7 +17,8 @@ def home(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)
     links = links_for(list(Membership.objects.active(request.user)))
     if not links:
-        return render(request, "no_role.html", status=403)
+        waiting = Membership.objects.waiting().filter(user=request.user).select_related("trial")
+        return render(request, "no_role.html", {"waiting": waiting}, status=403)
     return redirect(links[0].url_name)
 
 

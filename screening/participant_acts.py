@@ -6,12 +6,19 @@ from typing import Any
 from screening.services import cohort, referral, setup
 from screening.vocabulary import FilmState
 from trial.acts import Act
-from trial.admin_forms import AllocationErrorForm, DeathForm, ObjectionForm, SignForm, WithdrawalForm
+from trial.admin_forms import (
+    AllocationErrorForm,
+    DeathForm,
+    DraftForm,
+    ObjectionForm,
+    SignForm,
+    WithdrawalForm,
+)
 from trial.models import Allocation, Cohort, Participant, ProtocolVersion, Trial, User
 from trial.participant_acts import alive_and_in
 from trial.protocol_parts import Timing
 from trial.roles import Permission
-from trial.services import signatures
+from trial.services import protocols, signatures
 from trial.states import ProtocolEvent, State, TrialState
 from trial.trial_acts import version_can
 
@@ -160,6 +167,11 @@ SCREENING_ACTS = (
 )
 
 
+def _draft(trial: Trial, data: dict[str, Any], by: User) -> str:
+    protocol = setup.from_template(data["template"], waiver=data["waiver"])
+    return f"{protocols.draft_protocol(trial, protocol=protocol, by=by)} is drafted."
+
+
 def _put_in_force(version: ProtocolVersion, _: dict[str, Any], by: User) -> str:
     setup.put_in_force(version, by=by)
     return f"{version} is in force."
@@ -178,6 +190,17 @@ ACTIVATE = Act(
     _put_in_force,
     possible=version_can(ProtocolEvent.ACTIVATE),
     facts=_checklist,
+)
+
+DRAFT = Act(
+    "draft",
+    "Draft the protocol",
+    Permission.EDIT_PROTOCOL,
+    "The first version is drafted from a template, fixed to the registered model. Nothing is in force until a second "
+    "person has approved it and two have signed.",
+    _draft,
+    DraftForm,
+    possible=lambda trial: not trial.versions.exists(),
 )
 
 FREEZE_COHORT = Act(

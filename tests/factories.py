@@ -18,11 +18,11 @@ from screening.services import cohort, scoring
 from screening.services.setup import pin_model, with_waiver
 from screening.vocabulary import FilmState
 from trial import audit
-from trial.models import Allocation, Cohort, Participant, Site, Trial, TrialKind, User
+from trial.models import Allocation, Cohort, Membership, Participant, Site, Trial, TrialKind, User
 from trial.partial_dates import PartialDate, parse
 from trial.protocol import Protocol, template
-from trial.roles import Role
-from trial.services import people, protocols, signatures, trials
+from trial.roles import UNDELEGATED, Role
+from trial.services import delegation, people, protocols, signatures, trials
 from trial.states import TRIAL_TRANSITIONS, TrialEvent, TrialState
 
 PASSWORD = "correct horse battery staple"
@@ -76,13 +76,21 @@ def make_world(
     cast = {}
     for role in Role:
         cast[role] = make_user(f"{code.lower()}-{role.value}")
-        trials.give_role(
-            cast[role], role=role, trial=None if role is Role.SYSTEM_ADMINISTRATOR else trial, by=None
-        )
     world = World(trial, site, scoring.register_model(), cast, make_user(f"{code.lower()}-stranger"))
+    for role, user in cast.items():  # the investigator is the first, and signs the others
+        appoint(world, user, role)
     if active:
         activate(world, protocol)
     return world
+
+
+def appoint(world: World, user: User, role: Role, site: Site | None = None) -> Membership:
+    """Give a user a role of the trial, signed by its investigator where it has to be."""
+    where = None if role is Role.SYSTEM_ADMINISTRATOR else world.trial
+    entry = trials.give_role(user, role=role, trial=where, site=site, by=None)
+    if role in UNDELEGATED:
+        return entry
+    return delegation.sign_entry(entry, by=world.investigator, password=PASSWORD)
 
 
 def activate(world: World, protocol: Protocol) -> None:

@@ -9,14 +9,13 @@ import os
 from pathlib import Path
 
 import pytest
-from django.utils import timezone
 
 from config.admin_site import OPENED_BY
 from tests.factories import signed_in
 from tests.stage import make_stage
 from tests.walk import EVERYBODY, address, answer_of, asking, logged
-from trial import audit
 from trial.roles import MATRIX, Permission, Role
+from trial.services import delegation
 
 TABLE = Path(__file__).with_name("permissions.csv")
 LET_IN = frozenset({"200", "201", "202", "302", "400", "409", "415", "422"})
@@ -127,7 +126,6 @@ def test_a_role_that_ends_ends_in_the_middle_of_a_session(world):
     client = signed_in(world.monitor)
     before = client.get("/api/v1/participants/").status_code
 
-    with audit.context(by=None, why="the monitor leaves", how="test"):
-        world.monitor.memberships.update(until=timezone.now())
+    delegation.end_entry(world.monitor.memberships.get(), reason="The monitor leaves.", by=world.investigator)
 
     assert (before, client.get("/api/v1/participants/").status_code) == (200, 403)

@@ -11,7 +11,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html_join
 
-from trial import account_admin, clock  # noqa: F401  account_admin registers accounts and roles
+from trial import clock
+from trial.account_admin import signed_by as delegated_by
 from trial.admin_forms import FindForm
 from trial.ages import age_bounds
 from trial.blinding import consents_for, deviations_for
@@ -37,8 +38,9 @@ from trial.protocol_table import ProtocolLine, compared, protocol_lines
 from trial.role_admin import RoleInline, RoleModelAdmin, StepFilter, holds, of_seen
 from trial.roles import Permission
 from trial.services import people
+from trial.services.delegation import ENTRY_STEPS
 from trial.states import ProtocolState
-from trial.steps import PARTICIPANT_STEPS
+from trial.steps import PARTICIPANT_STEPS, condition
 from trial.trial_acts import TRIAL_ACTS, VERSION_ACTS
 
 P = Permission
@@ -82,6 +84,41 @@ class TrialAdmin(RoleModelAdmin):
     def calendar(self, trial: Trial) -> str:
         behind = trial.clock_offset_days
         return f"stands {behind} days behind today (demonstration)" if behind else "real time"
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.delegation_view)
+        return [path("<uuid:pk>/delegation/", view, name="trial_trial_delegation"), *super().get_urls()]
+
+    def page_links(self, request: HttpRequest, row: Any) -> list[tuple[str, str]]:
+        if not self.holds_over(request, P.SEE_DELEGATION, row):
+            return []
+        return [("Delegation log", reverse("admin:trial_trial_delegation", args=[row.pk]))]
+
+    def delegation_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        """Show the trial's delegation log for reading and printing, what waits for a signature first."""
+        row: Any = self.get_object(request, str(pk))
+        if not self.holds_over(request, P.SEE_DELEGATION, row):
+            raise Http404
+        context = self.admin_site.each_context(request) | {
+            "title": f"Delegation log of {row}",
+            "parts": [
+                (step, said[0], _entries(row, step, request.user)) for step, said in ENTRY_STEPS.items()
+            ],
+            "signs": self.holds_over(request, P.SIGN_DELEGATION, row),
+            "object": row,
+            "called": str(row),
+            "opts": self.opts,
+        }
+        return TemplateResponse(request, "admin/delegation_log.html", context)
+
+
+def _entries(trial: Trial, step: str, user: Any) -> list[tuple[Membership, str]]:
+    """Return the entries of a trial's delegation log that are at a step, each with by whose signature."""
+    seen = Membership.objects.visible_to(user).filter(condition(ENTRY_STEPS, step), trial=trial)
+    rows = seen.order_by("user__first_name", "since").select_related(
+        *("user", "site__trial", "given_by", "ended_by", "signature__signer")
+    )
+    return [(entry, delegated_by(entry)) for entry in rows]
 
 
 @admin.register(ProtocolVersion)

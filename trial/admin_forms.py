@@ -24,6 +24,7 @@ from trial.forms import (
     printable,
 )
 from trial.models import Arm, BreakCategory, Participant, Severity, Sex, Site, Trial, User
+from trial.protocol import template_names
 from trial.roles import Permission, Role
 from trial.services.accounts import trials_kept
 from trial.states import AllocationFault
@@ -214,6 +215,18 @@ class AmendmentForm(ActForm):
         help_text="Not before this day; empty for as soon as it is signed.",
     )
     why = text("Why", max_length=400, help_text="It stands beside each changed value, for whoever approves.")
+
+
+class DraftForm(ActForm):
+    """The template of a protocol, and what only this trial can fill in."""
+
+    template = forms.ChoiceField(choices=[(name, name) for name in template_names()])
+    waiver = forms.CharField(
+        label="Reference of the waiver of consent",
+        max_length=200,
+        required=False,
+        help_text="As the ethics board gave it, if this trial has one.",
+    )
 
 
 class ReasonForm(ActForm):

@@ -2,7 +2,8 @@
 
 from trial import chain
 from trial.partial_dates import FIRST_YEAR, LAST_YEAR
-from trial.roles import MATRIX, Permission
+from trial.roles import Permission
+from trial.signature_guards import DELEGATION, SIGNATURE, holders
 from trial.states import (
     PROTOCOL_TRANSITIONS,
     TRANSITIONS,
@@ -62,6 +63,10 @@ STAYS = {
     "trial_trial": ("code", "kind", "key_fingerprint"),
     "trial_protocolversion": ("trial_id", "number", "drafted_by_id"),
     "trial_site": ("trial_id", "number"),
+    "trial_membership": (
+        *("user_id", "role", "trial_id", "site_id", "since", "until"),
+        *("given_by_id", "carried_over"),
+    ),
     "trial_person": ("identity_hash",),
     "trial_baseline": ("participant_id",),
     "trial_protocoldeviation": ("trial_id", "participant_id"),
@@ -300,36 +305,14 @@ BEGIN
 END $$;
 """
 
-# Nobody signs for somebody else, and nothing but what there is.
-SIGNATURE = """
-CREATE OR REPLACE FUNCTION check_signature() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF NEW.signer_id::text <> COALESCE(current_setting('pghistory.context_metadata', true)::jsonb->>'by', '') THEN
-        RAISE EXCEPTION 'Only the signer gives a signature.' USING ERRCODE = 'check_violation';
-    END IF;
-    IF NOT EXISTS (SELECT 1 FROM trial_cohort c WHERE NEW.meaning = 'cohort' AND c.id = NEW.subject_id
-                     AND c.trial_id = NEW.trial_id AND c.sha256 = NEW.content_sha256)
-       AND NOT EXISTS (SELECT 1 FROM trial_protocolversion v WHERE NEW.meaning = 'protocol'
-                     AND v.id = NEW.subject_id AND v.trial_id = NEW.trial_id
-                     AND v.sha256 = NEW.content_sha256) THEN
-        RAISE EXCEPTION 'There is no such content of this trial to be signed.' USING ERRCODE = 'check_violation';
-    END IF;
-    RETURN NEW;
-END $$;
-CREATE TRIGGER check_signature BEFORE INSERT ON trial_signature FOR EACH ROW EXECUTE FUNCTION check_signature();
-"""
-
 # Only who answers for the list brings it level with the log, and in no other name.
-_LISTERS = ", ".join(
-    f"'{role}'" for role, held in MATRIX.items() if Permission.UPLOAD_ALLOCATION_LIST in held
-)
 RECONCILIATION = f"""
 CREATE OR REPLACE FUNCTION check_reconciliation() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.done_by_id::text <> COALESCE(current_setting('pghistory.context_metadata', true)::jsonb->>'by', '')
        OR NOT EXISTS (SELECT 1 FROM trial_membership m WHERE m.user_id = NEW.done_by_id
-                         AND m.trial_id = NEW.trial_id AND m.role IN ({_LISTERS}) AND m.since <= clock_timestamp()
-                         AND (m.until IS NULL OR m.until > clock_timestamp())) THEN
+                         AND m.trial_id = NEW.trial_id AND entry_in_force(m)
+                         AND m.role IN ({holders(Permission.UPLOAD_ALLOCATION_LIST)})) THEN
         RAISE EXCEPTION 'Only who answers for the allocation list reconciles it with the log.'
             USING ERRCODE = 'check_violation';
     END IF;
@@ -360,9 +343,14 @@ CLOCK = guard_clock(
 TRIALS = (
     trial_function("trial", "NEW.trial_id")
     + trial_function("participant", "SELECT trial_id FROM trial_participant WHERE id = NEW.participant_id")
-    + guard_trial("trial", "trial_signature", versioned=HAPPENINGS_OF_TRIALS)
+    + guard_trial("trial", versioned=HAPPENINGS_OF_TRIALS)
     + guard_trial("participant", "trial_baseline", versioned=HAPPENINGS)
 )
+# Inspectors come after the lock: their entries of the delegation log are signed in a locked trial too.
+TRIALS += """
+CREATE TRIGGER belongs_to_trial BEFORE INSERT ON trial_signature FOR EACH ROW
+    WHEN (NEW.meaning <> 'delegation') EXECUTE FUNCTION check_trial_by_trial();
+"""
 # Whoever asks to be forgotten is, in a locked trial too, and is not called any more: neither trial_erasure nor
 # `do_not_call` is here.
 TRIALS += """
@@ -388,6 +376,7 @@ INSTALL = "\n".join(
             PARTICIPANT,
             PROTOCOL,
             STRATUM,
+            DELEGATION,
             SIGNATURE,
             AFTERMATH,
             ERASURE,

@@ -68,6 +68,9 @@ class Permission(StrEnum):
     SEE_REPORT_POOLED = "see_report_pooled"
     SEE_REPORT_BY_ARM = "see_report_by_arm"
     SEE_AUDIT = "see_audit"
+    SEE_DELEGATION = "see_delegation"
+    SIGN_DELEGATION = "sign_delegation"
+    END_DELEGATION = "end_delegation"
     MANAGE_ACCOUNTS = "manage_accounts"
     PRINT_ROLE_MATRIX = "print_role_matrix"
 
@@ -127,7 +130,10 @@ MEANINGS: Mapping[Permission, str] = {
     P.SEE_REPORT_POOLED: "See reports with both arms together.",
     P.SEE_REPORT_BY_ARM: "See reports that compare the arms.",
     P.SEE_AUDIT: "Read the audit trail; arms and scores are masked for whoever may not see them.",
-    P.MANAGE_ACCOUNTS: "Create and close accounts and give roles.",
+    P.SEE_DELEGATION: "Read the delegation log: who holds which role, since when and by whose signature.",
+    P.SIGN_DELEGATION: "Sign an entry of the delegation log; it grants nothing before, and nobody signs their own.",
+    P.END_DELEGATION: "End an entry of the delegation log, with the reason.",
+    P.MANAGE_ACCOUNTS: "Create and close accounts and enter roles into the delegation log.",
     P.PRINT_ROLE_MATRIX: "Print this table.",
 }
 
@@ -158,10 +164,18 @@ _GRANTS: Mapping[Role, tuple[Permission, ...]] = {
     R.INVESTIGATOR: (
         *(*_PEOPLE, *_CONDUCT, P.SEE_ALLOCATION, P.SEE_OUTCOMES, P.BREAK_CODE, P.APPROVE_ERASURE),
         *(P.SIGN_COHORT, P.APPROVE_PROTOCOL, P.SIGN_PROTOCOL, P.RUN_TRIAL, P.SEE_REPORT_POOLED),
+        *(P.SEE_DELEGATION, P.SIGN_DELEGATION, P.END_DELEGATION),
     ),
     R.COORDINATOR: (
         *(*_PEOPLE, *_CONDUCT, *_CALLS, *_UNBLINDED, P.REGISTER_PEOPLE, P.RANDOMIZE, P.SIGN_COHORT),
-        *(P.UPLOAD_FILMS, P.SEE_INTAKE, P.EDIT_PROTOCOL, P.SIGN_PROTOCOL, P.SEE_REPORT_POOLED),
+        *(
+            P.UPLOAD_FILMS,
+            P.SEE_INTAKE,
+            P.EDIT_PROTOCOL,
+            P.SIGN_PROTOCOL,
+            P.SEE_REPORT_POOLED,
+            P.SEE_DELEGATION,
+        ),
     ),
     R.CALLER: (*_CALLS, P.SEE_IDENTITY),
     R.OUTCOME_RECORDER: (P.SEARCH_PEOPLE, P.SEE_IDENTITY, P.RECORD_OUTCOME, P.SEE_OUTCOMES),
@@ -191,15 +205,18 @@ _GRANTS: Mapping[Role, tuple[Permission, ...]] = {
     R.MONITORING_COMMITTEE: _REPORTS,
     R.MONITOR: (
         *(*_PEOPLE, P.SEE_ALLOCATION, P.SEE_OUTCOMES, P.SEE_INTAKE),
-        *(P.RECORD_DEVIATION, P.SEE_REPORT_POOLED, P.SEE_AUDIT),
+        *(P.RECORD_DEVIATION, P.SEE_REPORT_POOLED, P.SEE_AUDIT, P.SEE_DELEGATION),
     ),
     R.INSPECTOR: (
         *(*_PEOPLE, *_UNBLINDED, P.SEE_CONTROL_SCORE, *_REPORTS, P.VERIFY_ALLOCATIONS),
-        *(P.SEE_WORKLIST, P.SEE_OUTCOMES, P.SEE_INTAKE, P.SEE_AUDIT, P.DOWNLOAD_DATASET),
+        *(P.SEE_WORKLIST, P.SEE_OUTCOMES, P.SEE_INTAKE, P.SEE_AUDIT, P.DOWNLOAD_DATASET, P.SEE_DELEGATION),
     ),
     R.RADIOLOGY_IT: (P.UPLOAD_FILMS, P.SEE_INTAKE),
-    R.SYSTEM_ADMINISTRATOR: (P.MANAGE_ACCOUNTS,),
+    R.SYSTEM_ADMINISTRATOR: (P.MANAGE_ACCOUNTS, P.SEE_DELEGATION, P.END_DELEGATION),
 }
+
+# Whom no investigator delegates: the sponsor appoints the investigator, and the machine is nobody's trial task.
+UNDELEGATED = frozenset({R.INVESTIGATOR, R.SYSTEM_ADMINISTRATOR})
 
 # The protocol and who may do what are no secret, so every role sees the trial and prints the table.
 MATRIX: Mapping[Role, frozenset[Permission]] = {

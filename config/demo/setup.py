@@ -10,8 +10,8 @@ from screening.services import scoring, setup
 from screening.services.setup import pin_model, with_waiver
 from trial.models import Membership, Site, Trial, TrialKind, User
 from trial.protocol import Protocol, template
-from trial.roles import Role
-from trial.services import protocols, signatures, trials
+from trial.roles import UNDELEGATED, Role
+from trial.services import delegation, protocols, signatures, trials
 
 CODE = "DEMO"
 SITES = ((1, "North hospital (made up)", "Asia/Taipei"), (2, "South hospital (made up)", "Asia/Taipei"))
@@ -46,11 +46,14 @@ def _account(role: Role) -> Account:
 
 
 def ensure_roles(trial: Trial, cast: list[Account]) -> None:
-    """Give each account its role in the trial."""
+    """Give each account its role in the trial, and let the investigator, who is the first, sign them."""
+    investigator = by_role(cast)[Role.INVESTIGATOR]
     for account in cast:
         where = None if account.role is Role.SYSTEM_ADMINISTRATOR else trial
         if not Membership.objects.active(account.user).filter(role=account.role, trial=where).exists():
-            trials.give_role(account.user, role=account.role, trial=where, by=None)
+            entry = trials.give_role(account.user, role=account.role, trial=where, by=None)
+            if account.role not in UNDELEGATED:
+                delegation.sign_entry(entry, by=investigator, password=None)
 
 
 def by_role(cast: list[Account]) -> dict[Role, User]:

@@ -3,8 +3,9 @@
 from decimal import Decimal
 
 from screening.models import ModelVersion
+from screening.services import scoring
 from trial.models import ProtocolVersion, Trial, TrialKind, User
-from trial.protocol import Protocol
+from trial.protocol import Protocol, template
 from trial.services import protocols
 from trial.services.protocols import Item
 
@@ -29,6 +30,12 @@ def model_item(version: ProtocolVersion) -> Item:
     ).exists()
     met = here or version.trial.kind == TrialKind.RECORDED
     return Item(f"Model {named.name} {named.version} is registered", met, "Register it, or name another.")
+
+
+def from_template(name: str, *, waiver: str) -> Protocol:
+    """Return a template's protocol, fixed to the registered model, with this trial's own waiver of consent."""
+    protocol = pin_model(template(name), scoring.register_model())
+    return with_waiver(protocol, waiver) if waiver else protocol
 
 
 def pin_model(protocol: Protocol, version: ModelVersion, *, threshold: Decimal | None = None) -> Protocol:

@@ -12,7 +12,17 @@ from screening.services import referral, scoring
 from tests.factories import add_film, copy, end, forget, make_participant, make_world, refusal, sql
 from tests.stage import Stage, make_stage
 from trial import audit
-from trial.models import Clinical, Erasure, Participant, ProtocolVersion, Reconciliation, Site, Stratum, Trial
+from trial.models import (
+    Clinical,
+    Erasure,
+    Participant,
+    ProtocolVersion,
+    Reconciliation,
+    Signature,
+    Site,
+    Stratum,
+    Trial,
+)
 from trial.services import conduct, lists, people
 from trial.services.trials import NotNow
 from trial.states import TrialState
@@ -22,7 +32,11 @@ pytestmark = pytest.mark.django_db
 # Whoever asks to be forgotten is, in a locked trial too.
 NOT_IN_A_TRIAL = {Trial, ProtocolVersion, Site, Stratum, Freeze, Erasure}
 ROWS = [m for m in apps.get_models() if issubclass(m, Clinical) and m not in NOT_IN_A_TRIAL]
-FIRST = {Referral: {"state": "open"}, Appointment: {"state": "booked"}}
+FIRST = {
+    Referral: {"state": "open"},
+    Appointment: {"state": "booked"},
+    Signature: {"meaning": "protocol"},  # inspectors come after the lock, and their entry is signed then
+}
 
 
 def one_of_each(stage: Stage) -> dict[type, Any]:

@@ -14,9 +14,12 @@ from screening.models import Radiograph, Receipt, Score
 from screening.services import cohort, scoring
 from screening.vocabulary import FilmState
 from tests import dicom
-from tests.factories import World, make_world
-from trial.models import Participant, Site
-from trial.services import people, trials
+from tests.admin import do
+from tests.browsing import words
+from tests.factories import PASSWORD, World, make_user, make_world
+from trial.models import Membership, Participant, Site, Trial, User
+from trial.roles import Role
+from trial.services import people, protocols, trials
 
 pytestmark = pytest.mark.django_db
 BAD = {
@@ -232,16 +235,32 @@ def test_a_trial_made_from_the_template_takes_films_at_once(db, folder, capsys):
     assert json.loads(out.getvalue())[0]["outcome"] == "accepted"
 
 
-def test_a_live_trial_stays_a_draft_for_a_second_person_to_approve(world, capsys):
-    by = world.coordinator.username
+def test_a_live_trial_is_set_up_by_people_signed_in_each_by_a_role_that_was_signed(db, capsys):
+    call_command("create_administrator", "root")
+    assert "its password, shown this once" in capsys.readouterr().out
+    with pytest.raises(CommandError, match="root is system administrator: ask them"):
+        call_command("create_administrator", "second")
+    with pytest.raises(CommandError, match="opened by people signed in"):
+        call_command("create_trial", "LIVE1", title="A trial", by="anna", approved_by="bert")
+    call_command("create_trial", "LIVE1", title="A trial")
+    assert "the investigator signs the delegation log" in capsys.readouterr().out
 
-    with pytest.raises(CommandError, match="approved on its page, by a second person"):
-        call_command("create_trial", "LIVE1", title="A trial", by=by, approved_by=world.investigator.username)
-    call_command("create_trial", "LIVE1", title="A trial", by=by, waiver="Board 12, 2026-01-05")
-
-    assert "a second person approves it" in capsys.readouterr().out
-    site = Site.objects.get(trial__code="LIVE1")
-    assert (site.trial.state, site.trial.versions.get().state) == ("draft", "draft")
+    root, trial = User.objects.get(username="root"), Trial.objects.get(code="LIVE1")
+    staff = {role: make_user(role.value) for role in protocols.NEEDED}
+    for role, user in staff.items():
+        do(root, "give", user, role=role.value, trial=trial.pk)
+    coordinator, investigator = staff[Role.COORDINATOR], staff[Role.INVESTIGATOR]
+    typed = {"template": "opscan", "waiver": "Board 12, 2026-01-05"}
+    assert do(coordinator, "draft", trial, **typed).status_code == 403
+    waiting = Membership.objects.waiting()
+    assert waiting.count() == len(staff) - 1
+    do(investigator, "sign", *waiting, password=PASSWORD)
+    do(coordinator, "draft", trial, **typed)
+    version = trial.versions.get()
+    do(staff[Role.RANDOMIZATION_STATISTICIAN], "approve", version, password=PASSWORD)
+    do(coordinator, "sign", version, password=PASSWORD)
+    assert "is in force" in words(do(investigator, "activate", version))
+    assert Trial.objects.get().state == "active"
 
 
 @pytest.mark.parametrize(
@@ -251,12 +270,12 @@ def test_a_live_trial_stays_a_draft_for_a_second_person_to_approve(world, capsys
         ("DEMO", {}, "There is a trial DEMO already"),
         ("NEW2", {"site": ["North"]}, "write number, name and time zone"),
         ("NEW2", {"site": ["1:North:Mars/Olympus"]}, "not an IANA time zone"),
+        ("NEW2", {"kind": "recorded", "by": "anna"}, "Name both accounts"),
         (
             "NEW2",
-            {"by": "demo-coordinator"},
-            "this trial's own. Enter it before approval. Name it with --waiver",
+            {"kind": "recorded", "by": "demo-caller", "approved_by": "demo-caller"},
+            "Another investigator of the trial must sign it",
         ),
-        ("NEW2", {"by": "nobody"}, "There is no account 'nobody'"),
     ],
 )
 def test_a_trial_that_can_not_be_made_leaves_nothing(world, code, options, said):

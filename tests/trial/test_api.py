@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.settings import api_settings
 from rest_framework.test import APIClient
 
-from tests.factories import in_arm, make_participant, make_world, randomized, signed_in
+from tests.factories import appoint, in_arm, make_participant, make_world, randomized, signed_in
 from trial.models import Participant
 from trial.roles import MATRIX, Permission, Role
 from trial.services import trials
@@ -167,7 +167,7 @@ def test_another_trial_s_participant_is_not_found(world):
 def test_a_person_of_another_site_is_not_shown_to_who_registers_them_again(world):
     second = trials.add_site(world.trial, number=2, name="Second site", time_zone="Asia/Taipei", by=None)
     local = trials.create_account("second-coordinator", password="x" * 20, name="", by=None)
-    trials.give_role(local, role=Role.COORDINATOR, trial=world.trial, site=second, by=None)
+    appoint(world, local, Role.COORDINATOR, second)
     known = make_participant(world, number="H-77")
 
     answer = signed_in(local).post(PARTICIPANTS, MARIA | {"site": 2})

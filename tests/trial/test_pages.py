@@ -6,7 +6,7 @@ from django.db import IntegrityError
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from tests.factories import make_user
+from tests.factories import appoint, make_user
 from trial import audit
 from trial.models import Site
 from trial.pages import may, page, refusals
@@ -48,7 +48,7 @@ def test_it_stays_closed_to_others_and_says_what_is_needed(world, who):
 def test_a_permission_at_one_site_is_none_at_another(world):
     other = trials.add_site(world.trial, number=2, name="Second", time_zone="UTC", by=None)
     user = make_user("at-second")
-    trials.give_role(user, role=Role.CALLER, trial=world.trial, site=other, by=None)
+    appoint(world, user, Role.CALLER, other)
 
     assert may(user, Permission.RECORD_CALL, world.trial, other)
     assert not may(user, Permission.RECORD_CALL, world.trial, world.site)

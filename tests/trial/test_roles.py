@@ -7,6 +7,7 @@ from trial.roles import (
     HIDDEN_BY,
     MATRIX,
     MEANINGS,
+    UNDELEGATED,
     Hidden,
     Permission,
     Role,
@@ -82,6 +83,8 @@ def test_the_caller_works_from_the_worklist_and_lists_no_participants():
 def test_the_system_administrator_sees_no_clinical_facts():
     assert MATRIX[Role.SYSTEM_ADMINISTRATOR] == {
         Permission.MANAGE_ACCOUNTS,
+        Permission.SEE_DELEGATION,
+        Permission.END_DELEGATION,
         Permission.SEE_TRIAL,
         Permission.PRINT_ROLE_MATRIX,
     }
@@ -128,3 +131,8 @@ def test_roles_that_keep_each_other_blind_may_be_held_together(roles):
 def test_names_read_as_words():
     assert Role.RADIOLOGY_IT.words == "radiology IT"
     assert Permission.SEE_CONTROL_SCORE.words == "see control score"
+
+
+def test_the_investigator_alone_delegates():
+    assert [role for role in Role if Permission.SIGN_DELEGATION in MATRIX[role]] == [Role.INVESTIGATOR]
+    assert {role for role in Role if Permission.SEE_DELEGATION in MATRIX[role]} >= UNDELEGATED

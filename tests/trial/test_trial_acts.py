@@ -4,16 +4,15 @@ from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.utils import timezone
 
 from tests.admin import act_url, do, page_of
 from tests.browsing import browser, words
 from tests.factories import PASSWORD, end, make_world, randomized, refusal
-from trial import audit, clock
+from trial import clock
 from trial.keys import key_path
 from trial.models import ProtocolVersion, UploadedList
 from trial.protocol import template
-from trial.services import protocols, signatures
+from trial.services import delegation, protocols, signatures
 from trial.services.trials import NotNow
 from trial.states import TrialState
 
@@ -74,8 +73,7 @@ def test_an_amendment_takes_effect_on_its_day_and_not_before(world):
 
 def test_a_live_trial_opens_with_its_staff_its_key_and_its_model(db):
     world = make_world("LIVE", kind="live")
-    with audit.context(by=None, why="left", how="test"):
-        world.caller.memberships.update(until=timezone.now())
+    delegation.end_entry(world.caller.memberships.get(), reason="left", by=world.investigator)
     key_path("LIVE").unlink()
     first = world.trial.protocol_version
     do(world.coordinator, "amend", first, changes='score: version = "9"', why="A test.")

@@ -30,6 +30,7 @@ class Meaning(models.TextChoices):
 
     COHORT = "cohort", "this list is to be randomized"
     PROTOCOL = "protocol", "this protocol version is to take effect"
+    DELEGATION = "delegation", "I delegate these tasks to this person"
 
 
 @tracked()

@@ -2,8 +2,9 @@
 
 import uuid
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any, Self, cast
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,7 @@ from django.utils import timezone
 
 from trial.guards import SIGN_IN
 from trial.protocol import Protocol
-from trial.roles import MATRIX, Permission, Role
+from trial.roles import DESCRIPTIONS, MATRIX, UNDELEGATED, Permission, Role
 from trial.states import ProtocolState, TrialState
 
 
@@ -243,20 +244,38 @@ class Site(Clinical):
         return moment.astimezone(ZoneInfo(self.time_zone))
 
 
-class MembershipQuerySet(models.QuerySet):
-    """Memberships in force."""
+def not_ended() -> Q:
+    """Return the condition on an entry of the delegation log that it has not ended."""
+    return Q(until__isnull=True, ended_at__isnull=True) | Q(until__gt=timezone.now(), ended_at__isnull=True)
+
+
+def signed() -> Q:
+    """Return the condition that an entry needs no signature any more, or never needed one."""
+    delegated = Q(signature__isnull=False) | Q(carried_over=True)
+    return delegated | Q(role__in=sorted(map(str, UNDELEGATED)))
+
+
+class MembershipQuerySet(ScopedQuerySet):
+    """Entries of the delegation log; those in force grant, the others grant nothing."""
+
+    def current(self) -> Self:
+        """Keep the entries that have not ended, signed or not, begun or not."""
+        return self.filter(not_ended())
+
+    def waiting(self) -> Self:
+        """Keep the entries that an investigator has yet to sign."""
+        return self.current().exclude(signed())
 
     def in_force(self) -> Self:
-        """Keep the memberships that have begun and have not ended."""
-        now = timezone.now()
-        return self.filter(Q(until__isnull=True) | Q(until__gt=now), since__lte=now)
+        """Keep the entries that are signed, have begun and have not ended."""
+        return self.current().filter(signed(), since__lte=timezone.now())
 
     def active(self, user: User) -> Self:
-        """Keep the user's memberships that are in force."""
+        """Keep the user's entries that are in force."""
         return self.in_force().filter(user_id=user.pk)
 
     def granting(self, user: User, permission: Permission) -> Self:
-        """Keep the active memberships whose role carries `permission`."""
+        """Keep the active entries whose role carries `permission`."""
         if not user.is_active:
             return self.none()
         return self.active(user).filter(role__in=[str(r) for r, held in MATRIX.items() if permission in held])
@@ -264,7 +283,11 @@ class MembershipQuerySet(models.QuerySet):
 
 @tracked()
 class Membership(models.Model):
-    """A role that a user holds in a trial, at one site or at all, for a time."""
+    """An entry of the delegation log: a role that a user holds in a trial, at one site or at all, for a time."""
+
+    SEE = Permission.SEE_DELEGATION
+    TRIAL_PATH = "trial"
+    SITE_PATH = "site"
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
     trial = models.ForeignKey(
@@ -275,11 +298,30 @@ class Membership(models.Model):
     )
     role = models.CharField(max_length=32, choices=choices(Role))
     since = models.DateTimeField(default=timezone.now)
-    until = models.DateTimeField(null=True, blank=True)
+    until = models.DateTimeField(null=True, blank=True, help_text="As planned; part of what is signed.")
+    given_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    signature = models.OneToOneField(
+        "trial.Signature",
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="The investigator's; without it the entry grants nothing.",
+    )
+    carried_over = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="Entered before entries were signed; in force without a signature.",
+    )
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="When it was ended before its time.")
+    ended_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    end_reason = models.CharField(max_length=400, blank=True)
 
     objects = MembershipQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "entry of the delegation log"
+        verbose_name_plural = "delegation log"
         constraints = [
             one_of("role", Role, "membership_role_known"),
             # Only the system administrator's work belongs to the installation rather than to a trial.
@@ -291,7 +333,33 @@ class Membership(models.Model):
                 condition=Q(until__isnull=True) | Q(until__gte=F("since")),
                 name="membership_ends_after_it_began",
             ),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True, ended_by__isnull=True, end_reason="")
+                | Q(ended_at__isnull=False, ended_by__isnull=False) & ~Q(end_reason=""),
+                name="membership_is_ended_by_somebody_for_a_reason",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.user}: {self.role.replace('_', ' ')}"
+        return f"{self.user}: {Role(self.role).words}"
+
+    @property
+    def tasks(self) -> str:
+        """Return what is delegated, in words."""
+        role = Role(self.role)
+        return f"{role.words[0].upper()}{role.words[1:]}: {DESCRIPTIONS[role]}"
+
+    @property
+    def subject_id(self) -> uuid.UUID:
+        """Return the entry's number as signatures name it."""
+        return uuid.UUID(int=self.pk)
+
+    @property
+    def sha256(self) -> str:
+        """Return the hash of what is signed: person, role, place and time; `entry_sha256` of the guards is the same."""
+        moments = (
+            "" if m is None else f"{m.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+            for m in (self.since, self.until)
+        )
+        said = [self.pk, self.user_id, self.role, self.trial_id or "", self.site_id or "", *moments]
+        return sha256("\n".join(map(str, said)).encode()).hexdigest()

@@ -1,12 +1,13 @@
-"""Accounts after their creation: passwords, the end of a role, the end of an account."""
+"""Accounts after their creation: passwords, the end of an account."""
 
 from axes.utils import reset
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from trial import audit
 from trial.models import Membership, Trial, User
 from trial.roles import Permission
+from trial.services.delegation import end_entry
 from trial.services.trials import Refused
 
 
@@ -35,27 +36,13 @@ def unlock(user: User, *, by: User) -> User:
     return user
 
 
-def end_role(membership: Membership, *, by: User) -> Membership:
-    """End a role now; that it was held, by whom and until when stays on record."""
-    with audit.context(
-        by=by, why=f"{membership.user.username} is no longer {membership.role.replace('_', ' ')}"
-    ):
-        membership = Membership.objects.select_for_update().get(pk=membership.pk)
-        if membership.until and membership.until <= timezone.now():
-            raise Refused(f"This role ended on {membership.until:%Y-%m-%d} already.")
-        membership.until = timezone.now()
-        membership.save(update_fields=["until"])
-    return membership
-
-
 def close_account(user: User, *, by: User) -> User:
     """Shut an account and end its roles; what its owner did stays under their name."""
     if user.pk == by.pk:
         raise Refused("This is your own account. Ask another system administrator to close it.")
     with audit.context(by=by, why=f"The account of {user.username} is closed"):
-        now = timezone.now()
-        for membership in user.memberships.filter(Q(until__isnull=True) | Q(until__gt=now), since__lte=now):
-            end_role(membership, by=by)
+        for entry in Membership.objects.current().filter(user=user):
+            end_entry(entry, reason="The account is closed.", by=by)
         user.is_active = False
         user.save(update_fields=["is_active"])
     return user

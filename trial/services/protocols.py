@@ -135,7 +135,12 @@ def checklist(version: ProtocolVersion) -> list[Item]:
         ]
     if trial.kind == TrialKind.LIVE:
         items += [
-            Item(f"There is a {role.words}", _is_held(role, trial), "Give the role.") for role in NEEDED
+            Item(
+                f"There is a {role.words}",
+                _is_held(role, trial),
+                "Give the role; it counts once it is signed.",
+            )
+            for role in NEEDED
         ]
     return items
 

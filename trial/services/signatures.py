@@ -5,7 +5,7 @@ import logging
 from django.db.models import QuerySet
 
 from trial import audit
-from trial.models import Cohort, Meaning, ProtocolVersion, Signature, TrialKind, User
+from trial.models import Cohort, Meaning, ProtocolVersion, Signature, Trial, TrialKind, User
 from trial.roles import Permission
 from trial.services.trials import Refused, require, require_unlocked
 
@@ -21,20 +21,21 @@ class NotSigned(Refused):
 
 
 def sign(subject: Cohort | ProtocolVersion, *, by: User, password: str | None) -> Signature:
-    """Sign a frozen cohort or a protocol version as it stands; signing twice is signing once.
-
-    The password is asked for again at each signature; None is taken in demonstrations and recorded trials alone,
-    whose staff is played.
-    """
+    """Sign a frozen cohort or a protocol version as it stands; signing twice is signing once."""
     trial, meaning = subject.trial, _meaning(subject)
     require(by, NEEDS[meaning], trial)
     require_unlocked(trial)
-    if password is not None or trial.kind == TrialKind.LIVE:
-        require_password(by, password, "Nothing was signed")
+    require_own_password(by, password, trial)
     with audit.context(by=by, why=meaning.label):
         return Signature.objects.get_or_create(
             trial=trial, meaning=meaning, subject_id=subject.pk, content_sha256=subject.sha256, signer=by
         )[0]
+
+
+def require_own_password(by: User, password: str | None, trial: Trial) -> None:
+    """Ask for the signer's password again; None is taken where the staff is played, and never in a live trial."""
+    if password is not None or trial.kind == TrialKind.LIVE:
+        require_password(by, password, "Nothing was signed")
 
 
 def require_password(by: User, password: str | None, otherwise: str) -> None:

@@ -107,12 +107,11 @@ def give_role(
     site: Site | None = None,
     until: datetime | None = None,
 ) -> Membership:
-    """Give a user a role; refuse one that would end their blindness."""
-    with audit.context(by=by, why=f"{user.username} becomes {role.words}"):
-        held = [
-            Role(r)
-            for r in Membership.objects.active(user).filter(trial=trial).values_list("role", flat=True)
-        ]
+    """Enter a user's role into the delegation log, to be signed; refuse one that would end their blindness."""
+    with audit.context(by=by, why=f"{user.username} is entered as {role.words}"):
+        held = Membership.objects.current().filter(user=user, trial=trial).values_list("role", flat=True)
         if against := conflicts([*held, role]):
             raise Refused(" ".join(against))
-        return Membership.objects.create(user=user, role=role, trial=trial, site=site, until=until)
+        return Membership.objects.create(
+            user=user, role=role, trial=trial, site=site, until=until, given_by=by
+        )

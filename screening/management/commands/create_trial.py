@@ -8,23 +8,26 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
 from screening.inference import ModelRefused
-from screening.services import scoring, setup
-from screening.services.setup import pin_model, with_waiver
+from screening.services import setup
 from trial import audit
 from trial.management.base import TrialCommand
-from trial.models import ProtocolVersion, Trial, TrialKind, User
-from trial.protocol import Protocol, template, template_names
+from trial.models import Trial, TrialKind, User
+from trial.protocol import Protocol, template_names
 from trial.roles import Role
-from trial.services import protocols, signatures, trials
+from trial.services import delegation, protocols, signatures, trials
 from trial.services.trials import Refused
 from trial.study_numbers import FORM
 
 FIRST_SITE = "1:First site:Asia/Taipei"
 NO_PATIENTS = "none: no patient of this trial is contacted"
+NEXT = (
+    "The system administrator now gives its roles, under Accounts; the investigator signs the delegation log; the "
+    "coordinator drafts the protocol on the trial's page."
+)
 
 
 class Command(TrialCommand):
-    """Make a draft trial; with two accounts named, approve its protocol and open it."""
+    """Make a draft trial; outside live trials, with two accounts named, open it with a protocol in force."""
 
     help = __doc__
 
@@ -41,7 +44,9 @@ class Command(TrialCommand):
             "--waiver", default="", help="reference of the waiver of consent, if there is one"
         )
         parser.add_argument(
-            "--by", metavar="USER", help="account of the coordinator, who drafts the protocol"
+            "--by",
+            metavar="USER",
+            help="account of the coordinator, who drafts the protocol; not for a live trial",
         )
         parser.add_argument(
             "--approved-by", metavar="USER", help="another account, of the investigator; not for a live trial"
@@ -49,22 +54,23 @@ class Command(TrialCommand):
 
     def handle(self, **options: Any) -> None:
         """Set the trial up, all of it or nothing."""
-        if options["approved_by"] and options["kind"] == TrialKind.LIVE:
+        named = [options["by"], options["approved_by"]]
+        if any(named) and options["kind"] == TrialKind.LIVE:
+            raise CommandError(f"A live trial is opened by people signed in, not by a command. {NEXT}")
+        if any(named) and not all(named):
             raise CommandError(
-                "A live trial's protocol is approved on its page, by a second person signed in."
+                "Name both accounts, of the coordinator (--by) and the investigator (--approved-by)."
             )
         try:
             with audit.entry("command"), transaction.atomic():
                 trial = self._create(**options)
-                version = self._draft(trial, **options) if options["by"] else None
-                opened = bool(version and options["approved_by"])
-                if version and opened:
-                    self._open(version, self._user(options["approved_by"], trial))
+                if all(named):
+                    self._open(trial, *(self._user(name) for name in named), **options)
         except (Refused, ModelRefused) as no:
             raise CommandError(str(no)) from None
         except ValidationError as no:
             raise CommandError(" ".join(no.messages)) from None
-        self._say(trial, version, opened=opened)
+        self._say(trial, opened=all(named))
 
     def _create(self, **options: Any) -> Trial:
         code = options["code"]
@@ -80,32 +86,24 @@ class Command(TrialCommand):
             trials.add_site(trial, number=number, name=name, time_zone=zone, by=None)
         return trial
 
-    def _draft(self, trial: Trial, **options: Any) -> ProtocolVersion:
-        author = self._user(options["by"], trial)
-        trials.give_role(author, role=Role.COORDINATOR, trial=trial, by=None)
-        return protocols.draft_protocol(trial, protocol=_protocol(**options), by=author)
-
-    def _open(self, version: ProtocolVersion, approver: User) -> None:
-        trials.give_role(approver, role=Role.INVESTIGATOR, trial=version.trial, by=None)
-        signatures.sign(version, by=version.drafted_by, password=None)
+    def _open(self, trial: Trial, author: User, approver: User, **options: Any) -> None:
+        """Let the played staff sign, draft and approve, as people do on the pages of a live trial."""
+        trials.give_role(approver, role=Role.INVESTIGATOR, trial=trial, by=None)
+        entry = trials.give_role(author, role=Role.COORDINATOR, trial=trial, by=None)
+        delegation.sign_entry(entry, by=approver, password=None)
+        version = protocols.draft_protocol(trial, protocol=_protocol(**options), by=author)
+        signatures.sign(version, by=author, password=None)
         setup.put_in_force(protocols.approve_protocol(version, by=approver), by=approver)
 
-    def _say(self, trial: Trial, version: ProtocolVersion | None, *, opened: bool) -> None:
+    def _say(self, trial: Trial, *, opened: bool) -> None:
         sites = ", ".join(str(site) for site in trial.sites.order_by("number"))
         self.stdout.write(f"Trial {trial.code} ({trial.kind}) with {sites}.")
-        if opened:
-            self.stdout.write(f"Its protocol is in force: import_dicom PATH --trial {trial.code}")
-        elif version:
-            self.stdout.write("Its protocol is a draft: a second person approves it in the admin.")
-        else:
-            self.stdout.write("It has no protocol yet: name the accounts of those who answer for it (--by).")
+        said = f"Its protocol is in force: import_dicom PATH --trial {trial.code}" if opened else NEXT
+        self.stdout.write(said)
 
-    def _user(self, username: str, trial: Trial) -> User:
-        """Return an account; outside live trials it is made if need be, its password printed once."""
+    def _user(self, username: str) -> User:
+        """Return an account; it is made if need be, its password printed once."""
         user = User.objects.filter(username=username).first()
-        if user is None and trial.kind == TrialKind.LIVE:
-            said = f"There is no account {username!r}."
-            raise CommandError(f"{said} The system administrator makes accounts, under Accounts.")
         if user is None:
             password = secrets.token_urlsafe(12)
             user = trials.create_account(username, password=password, name=username, by=None)
@@ -114,11 +112,9 @@ class Command(TrialCommand):
 
 
 def _protocol(**options: Any) -> Protocol:
-    protocol = pin_model(template(options["template"]), scoring.register_model())
-    waiver = options["waiver"] or ("" if options["kind"] == TrialKind.LIVE else NO_PATIENTS)
-    protocol = with_waiver(protocol, waiver) if waiver else protocol
+    protocol = setup.from_template(options["template"], waiver=options["waiver"] or NO_PATIENTS)
     if open_places := protocol.approval_problems():
-        raise CommandError(f"{' '.join(map(str, open_places))} Name it with --waiver.")
+        raise CommandError(" ".join(map(str, open_places)))
     return protocol
 
 

@@ -5,7 +5,7 @@ from django.core.management import CommandError, call_command
 
 from screening.models import DxaExam, DxaMeasurement, Treatment
 from screening.services import extracts, outcomes
-from tests.factories import make_world
+from tests.factories import appoint, make_world
 from tests.screening.importing.extracts import counts, known, messages, refusal, run
 from trial import bulk
 from trial.models import Participant
@@ -167,7 +167,7 @@ def test_an_import_is_in_the_name_of_somebody_who_may(world, extract, by, said):
 
 def test_a_data_manager_of_one_site_imports_for_no_other(world, extract):
     second = trials.add_site(world.trial, number=2, name="Second site", time_zone="Asia/Taipei", by=None)
-    trials.give_role(world.stranger, role=Role.DATA_MANAGER, trial=world.trial, site=second, by=None)
+    appoint(world, world.stranger, Role.DATA_MANAGER, second)
 
     said = refusal(world, extract("number,sex", "A1,F"), "registration", by=world.stranger.username)
 

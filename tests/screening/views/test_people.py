@@ -8,7 +8,7 @@ from django.urls import reverse
 from screening.models import DxaExam, Referral
 from screening.services import referral
 from tests.browsing import browser, words
-from tests.factories import make_participant, make_world
+from tests.factories import appoint, make_participant, make_world
 from tests.screening.views.acts import add, kept_appointment
 from trial.roles import Role
 from trial.services import people, trials
@@ -63,7 +63,7 @@ def test_people_of_another_trial_are_not_found(world):
 
 def test_a_recorder_of_one_site_sees_that_site(world, woman):
     second = trials.add_site(world.trial, number=2, name="Second", time_zone="Asia/Taipei", by=None)
-    trials.give_role(world.stranger, role=Role.OUTCOME_RECORDER, trial=world.trial, site=second, by=None)
+    appoint(world, world.stranger, Role.OUTCOME_RECORDER, second)
 
     assert "Nobody found" in words(find(world.stranger, "H-4711"))
     assert browser(world.stranger).get(reverse("person", args=[woman.pk])).status_code == 404
