@@ -23,8 +23,7 @@ class NotSigned(Refused):
 def sign(subject: Cohort | ProtocolVersion, *, by: User, password: str | None) -> Signature:
     """Sign a frozen cohort or a protocol version as it stands; signing twice is signing once.
 
-    The password is asked for again at each signature; None is taken in demonstrations and recorded trials alone,
-    whose staff is played.
+    The password is asked for again at each signature; None is taken outside live trials, where the staff is played.
     """
     trial, meaning = subject.trial, _meaning(subject)
     require(by, NEEDS[meaning], trial)
@@ -69,7 +68,7 @@ def given_under(subject: Cohort | ProtocolVersion) -> list[dict[str, str]]:
 def require_signed(cohort: Cohort) -> None:
     """Raise NotSigned unless two different people have signed the cohort as it stands."""
     given = [s.signer.shown_name for s in signatures_of(cohort)]
-    if len(given) < SIGNERS and cohort.trial.kind != TrialKind.RECORDED:
+    if len(given) < SIGNERS and cohort.trial.takes_signatures:
         so_far = f"{given[0]} has" if given else "nobody has yet"
         raise NotSigned(
             f"A cohort is randomized when {SIGNERS} people have signed it; {so_far}. Nobody was randomized."

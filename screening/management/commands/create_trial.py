@@ -33,7 +33,8 @@ class Command(TrialCommand):
         parser.add_argument("code", metavar="CODE", help="2 to 12 capital letters and digits, a letter first")
         parser.add_argument("--title", required=True)
         parser.add_argument("--template", default="opscan", choices=template_names())
-        parser.add_argument("--kind", default=TrialKind.LIVE, choices=TrialKind.values)
+        kinds = [kind.value for kind in TrialKind if kind != TrialKind.TEST]  # made by try_protocol
+        parser.add_argument("--kind", default=TrialKind.LIVE, choices=kinds)
         parser.add_argument(
             "--site", action="append", metavar="N:NAME:ZONE", help=f"may be repeated (default {FIRST_SITE})"
         )
@@ -96,7 +97,8 @@ class Command(TrialCommand):
         if opened:
             self.stdout.write(f"Its protocol is in force: import_dicom PATH --trial {trial.code}")
         elif version:
-            self.stdout.write("Its protocol is a draft: a second person approves it in the admin.")
+            tried = f"Its protocol is a draft. Try it: try_protocol {trial.code} --by {version.drafted_by}."
+            self.stdout.write(f"{tried} A second person approves it in the admin.")
         else:
             self.stdout.write("It has no protocol yet: name the accounts of those who answer for it (--by).")
 
