@@ -18,7 +18,14 @@ from screening.models import (
 )
 from screening.offer_admin import ReferralAdmin  # noqa: F401  its module registers offers
 from screening.outcome_admin import DiagnosisInline, ExamInline, TreatmentInline
-from screening.participant_acts import ACTIVATE, FREEZE_COHORT, RANDOMIZE_COHORT, SCREENING_ACTS, SIGN_COHORT
+from screening.participant_acts import (
+    ACTIVATE,
+    ADD_PEOPLE,
+    FREEZE_COHORT,
+    RANDOMIZE_COHORT,
+    SCREENING_ACTS,
+    SIGN_COHORT,
+)
 from screening.steps import FILE_STEPS, FILM_STEPS, intake_sentence
 from trial import admin as trial_admin
 from trial import conduct_admin
@@ -108,7 +115,7 @@ class CohortAdmin(conduct_admin.CohortAdmin):
 
 @admin.register(Trial)
 class TrialAdmin(trial_admin.TrialAdmin):
-    acts = (FREEZE_COHORT, *trial_admin.TrialAdmin.acts)
+    acts = (FREEZE_COHORT, ADD_PEOPLE, *trial_admin.TrialAdmin.acts)
 
 
 @admin.register(ProtocolVersion)
