@@ -239,7 +239,7 @@ def test_a_live_trial_stays_a_draft_for_a_second_person_to_approve(world, capsys
         call_command("create_trial", "LIVE1", title="A trial", by=by, approved_by=world.investigator.username)
     call_command("create_trial", "LIVE1", title="A trial", by=by, waiver="Board 12, 2026-01-05")
 
-    assert "a second person approves it" in capsys.readouterr().out
+    assert f"try_protocol LIVE1 --by {by}), then a second person approves it" in capsys.readouterr().out
     site = Site.objects.get(trial__code="LIVE1")
     assert (site.trial.state, site.trial.versions.get().state) == ("draft", "draft")
 

@@ -97,8 +97,8 @@ class Command(TrialCommand):
         if opened:
             self.stdout.write(f"Its protocol is in force: import_dicom PATH --trial {trial.code}")
         elif version:
-            tried = f"Its protocol is a draft. Try it: try_protocol {trial.code} --by {version.drafted_by}."
-            self.stdout.write(f"{tried} A second person approves it in the admin.")
+            tried = f"Its protocol is a draft: try it (try_protocol {trial.code} --by {version.drafted_by})"
+            self.stdout.write(f"{tried}, then a second person approves it in the admin.")
         else:
             self.stdout.write("It has no protocol yet: name the accounts of those who answer for it (--by).")
 
