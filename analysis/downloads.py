@@ -46,6 +46,8 @@ def _codebook(freeze: Freeze) -> str:
     for v in freeze.codebook:
         told = [v["name"], v["label"], v["type"], v["unit"] or "", _codes(v["codes"]), v["source"]]
         writer.writerow([*told, in_dummy(v["name"])])
+    if freeze.trial.is_test:
+        writer.writerow(["(TEST)", f"test data of {freeze.trial.tries}: nothing is real", *[""] * 5])
     if freeze.audit_head:  # no variable: what leaves the house bears witness of the record it was made from
         writer.writerow(["(audit chain)", f"head when it was frozen: {freeze.audit_head}", *[""] * 5])
     return out.getvalue()

@@ -11,7 +11,7 @@ from trial.roles import Role
 
 
 def house(request: HttpRequest) -> dict[str, Any]:
-    """Return the navigation of the signed-in user and the demonstration trials they work in."""
+    """Return the navigation of the signed-in user and the trials they work in of which nothing is real."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {}
@@ -21,4 +21,5 @@ def house(request: HttpRequest) -> dict[str, Any]:
         "nav": links_for(memberships),
         "roles": sorted({Role(m.role).words for m in memberships}),
         "demonstrations": [(t, clock.now(t)) for t in trials if t.kind == TrialKind.DEMONSTRATION],
+        "tests": sorted(t.code for t in trials if t.is_test),
     }

@@ -98,8 +98,9 @@ TASKS = (
 
 
 def boards(user: User) -> list[Board]:
-    """Return a board for each trial the user works in."""
-    return [_board(user, trial) for trial in Trial.objects.visible_to(user).order_by("code")]
+    """Return a board for each trial the user works in, test trials last."""
+    trials = sorted(Trial.objects.visible_to(user), key=lambda trial: (trial.is_test, trial.code))
+    return [_board(user, trial) for trial in trials]
 
 
 def _board(user: User, trial: Trial) -> Board:

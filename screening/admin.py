@@ -20,6 +20,7 @@ from screening.offer_admin import ReferralAdmin  # noqa: F401  its module regist
 from screening.outcome_admin import DiagnosisInline, ExamInline, TreatmentInline
 from screening.participant_acts import (
     ACTIVATE,
+    ADD_PEOPLE,
     DRAFT,
     FREEZE_COHORT,
     RANDOMIZE_COHORT,
@@ -115,7 +116,7 @@ class CohortAdmin(conduct_admin.CohortAdmin):
 
 @admin.register(Trial)
 class TrialAdmin(trial_admin.TrialAdmin):
-    acts = (DRAFT, FREEZE_COHORT, *trial_admin.TrialAdmin.acts)
+    acts = (DRAFT, FREEZE_COHORT, ADD_PEOPLE, *trial_admin.TrialAdmin.acts)
 
 
 @admin.register(ProtocolVersion)

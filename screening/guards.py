@@ -183,6 +183,8 @@ BEGIN
 END $$;
 CREATE TRIGGER check_radiograph BEFORE INSERT OR UPDATE ON screening_radiograph
     FOR EACH ROW EXECUTE FUNCTION check_radiograph();
+CREATE TRIGGER check_person_of_trial BEFORE INSERT ON screening_radiograph
+    FOR EACH ROW EXECUTE FUNCTION check_person_of_trial();
 """
 
 # What a draw rested on stays as it was, whatever films come later.

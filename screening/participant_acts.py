@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from screening.services import cohort, referral, setup
+from screening.services import cohort, made_up, referral, setup
 from screening.vocabulary import FilmState
 from trial.acts import Act
 from trial.admin_forms import (
     AllocationErrorForm,
     DeathForm,
     DraftForm,
+    MadeUpPeopleForm,
     ObjectionForm,
     SignForm,
     WithdrawalForm,
@@ -172,6 +173,10 @@ def _draft(trial: Trial, data: dict[str, Any], by: User) -> str:
     return f"{protocols.draft_protocol(trial, protocol=protocol, by=by)} is drafted."
 
 
+def _add_people(trial: Trial, data: dict[str, Any], by: User) -> str:
+    return f"{made_up.add_people(trial, **data, by=by)} made-up people are in trial {trial}."
+
+
 def _put_in_force(version: ProtocolVersion, _: dict[str, Any], by: User) -> str:
     setup.put_in_force(version, by=by)
     return f"{version} is in force."
@@ -211,6 +216,17 @@ FREEZE_COHORT = Act(
     "to be randomized together. The list is hashed and never changed.",
     _freeze,
     possible=lambda trial: trial.state == TrialState.ACTIVE,
+)
+
+ADD_PEOPLE = Act(
+    "add-people",
+    "Add made-up people",
+    Permission.REGISTER_PEOPLE,
+    "People are made up in every combination of strata, each with a phantom film, as if a hospital had sent them; the "
+    "worker scores the films. Then freeze, sign and randomize as in a trial that is none. Many take a minute.",
+    _add_people,
+    MadeUpPeopleForm,
+    possible=lambda trial: trial.is_test and trial.state == TrialState.ACTIVE,
 )
 
 SIGN_COHORT = Act(

@@ -4,25 +4,36 @@ import hashlib
 import itertools
 import json
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
+from django.test import TestCase
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from screening.models import ModelVersion, Radiograph, Referral, Score
-from screening.services import cohort, scoring
+from screening.services import cohort, made_up, scoring
 from screening.services.setup import pin_model, with_waiver
 from screening.vocabulary import FilmState
 from trial import audit
-from trial.models import Allocation, Cohort, Membership, Participant, Site, Trial, TrialKind, User
+from trial.models import (
+    Allocation,
+    Cohort,
+    Membership,
+    Participant,
+    ProtocolVersion,
+    Site,
+    Trial,
+    TrialKind,
+    User,
+)
 from trial.partial_dates import PartialDate, parse
 from trial.protocol import Protocol, template
 from trial.roles import UNDELEGATED, Role
-from trial.services import delegation, people, protocols, signatures, trials
+from trial.services import delegation, drafts, people, protocols, signatures, trials
 from trial.states import TRIAL_TRANSITIONS, TrialEvent, TrialState
 
 PASSWORD = "correct horse battery staple"
@@ -98,10 +109,35 @@ def activate(world: World, protocol: Protocol) -> None:
     version = protocols.draft_protocol(
         world.trial, protocol=pinned(protocol, world.model), by=world.coordinator
     )
+    if world.trial.kind == TrialKind.LIVE:
+        try_out(world, version)
     signatures.sign(version, by=world.coordinator, password=PASSWORD)
     version = protocols.approve_protocol(version, by=world.randomization_statistician, password=PASSWORD)
     world.trial = protocols.activate(version, by=world.investigator)
     world.site.refresh_from_db()
+
+
+def try_out(world: World, version: ProtocolVersion) -> World:
+    """Try a version on test data, somebody allocated in each combination; return the test trial's world."""
+    trial = drafts.try_draft(version, by=world.coordinator)
+    test = replace(world, trial=trial, site=trial.sites.get(number=world.site.number))
+    for asked in drafts.combinations(trial, trial.protocol):
+        on_site = replace(test, site=trial.sites.get(number=asked.get("site", test.site.number)))
+        high_risk(on_site, sex=asked.get("sex", "female"), birth_date=_born(trial.protocol, asked))
+    draw_in_test(test)
+    return test
+
+
+def draw_in_test(test: World) -> None:
+    """Randomize who may be in a test trial; the log outside is written at once, also where a test never commits."""
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        made_up.randomize_all(test.trial, by=test.coordinator)
+
+
+def _born(protocol: Protocol, asked: drafts.Combination) -> str:
+    group = asked.get("age_group", protocol.age_group(72))
+    age = next(age for age in (72, *range(protocol.minimum_age, 100)) if protocol.age_group(age) == group)
+    return f"{protocol.index_date.year - age}-01-01"
 
 
 def make_participant(

@@ -208,7 +208,7 @@ def test_a_person_registered_at_two_sites_at_once_is_one_participant(world, know
     """The second site asks while the first has not answered yet; it waits, and gives the same answer."""
     south = trials.add_site(world.trial, number=2, name="South", time_zone="Asia/Taipei", by=None)
     if known:  # from another trial, or by a film that was set aside
-        people.ensure_person(people.NewPerson("ST-ELSEWHERE", "N1"), by=None)
+        people.ensure_person(world.trial, new=people.NewPerson("ST-ELSEWHERE", "N1"), by=None)
 
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():

@@ -10,6 +10,7 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 
 from trial import clock
 from trial.account_admin import signed_by as delegated_by
@@ -37,7 +38,7 @@ from trial.participant_acts import DEVIATION, PARTICIPANT_ACTS
 from trial.protocol_table import ProtocolLine, compared, protocol_lines
 from trial.role_admin import RoleInline, RoleModelAdmin, StepFilter, holds, of_seen
 from trial.roles import Permission
-from trial.services import people
+from trial.services import drafts, people
 from trial.services.delegation import ENTRY_STEPS
 from trial.states import ProtocolState
 from trial.steps import PARTICIPANT_STEPS, condition
@@ -71,7 +72,8 @@ class TrialAdmin(RoleModelAdmin):
     """Trials and their life."""
 
     list_display = ("code", "title", "kind", "state", "in_force")
-    fields = ("code", "title", "kind", "state", "in_force", "calendar", "key_fingerprint")
+    list_filter = ("kind", "state")
+    fields = ("code", "title", "kind", "tries", "state", "in_force", "calendar", "key_fingerprint")
     inlines = (SiteInline, VersionInline)
     acts = (*TRIAL_ACTS, DEVIATION)
 
@@ -135,6 +137,7 @@ class ProtocolVersionAdmin(RoleModelAdmin):
         "approved",
         "approved_at",
         "signed",
+        "tried",
         "reason",
         "effective_on",
         "activated_at",
@@ -156,6 +159,11 @@ class ProtocolVersionAdmin(RoleModelAdmin):
     @admin.display(description="signed by")
     def signed(self, version: ProtocolVersion) -> str:
         return signed_by(version)
+
+    @admin.display(description="tried on test data")
+    def tried(self, version: ProtocolVersion) -> str:
+        said = [(f"{test} (SHA-256 {test.sha256[:12]}…)",) for test in drafts.tests_of(version)]
+        return format_html_join(mark_safe("<br>"), "{}", said) or "not yet"
 
     def rows(self, user: Any) -> QuerySet:
         """Return the versions, each with whether this user may know what is sealed in it."""
@@ -335,9 +343,12 @@ class ParticipantAdmin(RoleModelAdmin):
         form = FindForm(request.POST)
         if not form.is_valid() or not holds(request, P.SEE_IDENTITY):
             raise Http404
-        person = people.find_person(plain(form.cleaned_data["issuer"]), plain(form.cleaned_data["number"]))
+        issuer, number = plain(form.cleaned_data["issuer"]), plain(form.cleaned_data["number"])
+        trials = Trial.objects.visible_to(request.user, P.SEE_IDENTITY)
         found = self.granted(request.user, P.SEE_IDENTITY).filter(pk__in=self.rows(request.user).values("pk"))
-        found = list(found.filter(person=person)) if person else []
+        found = list(found.filter(people.numbered(number, issuers=[issuer], trials=trials)))
+        # Who bears the same number in a test trial is somebody else, of whom nobody thinks first.
+        found = [row for row in found if not row.trial.is_test] or found[-1:]
         if not found:
             messages.warning(request, NOT_FOUND)
         if len(found) == 1:

@@ -27,6 +27,7 @@ from trial.models import Arm, BreakCategory, Participant, Severity, Sex, Site, T
 from trial.protocol import template_names
 from trial.roles import Permission, Role
 from trial.services.accounts import trials_kept
+from trial.services.drafts import MOST_EACH
 from trial.states import AllocationFault
 
 LONGEST_LIST = 2**20  # bytes: a hundred thousand allocations
@@ -49,6 +50,14 @@ def no_arm(said: str) -> None:
         raise ValidationError(
             "Don't name the arm: people who must not know it read this. Describe what happened."
         )
+
+
+class MadeUpPeopleForm(ActForm):
+    """How many made-up people there are to be."""
+
+    each = forms.IntegerField(
+        label="People in each combination of strata", min_value=1, max_value=MOST_EACH, initial=2
+    )
 
 
 class DatedAct(ActForm, LocalForm):

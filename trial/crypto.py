@@ -23,13 +23,14 @@ def derived_key(purpose: str) -> bytes:
     return hmac.digest(settings.IDENTITY_KEY.encode(), purpose.encode(), "sha256")
 
 
-def identity_hash(issuer: str, number: str) -> bytes:
+def identity_hash(issuer: str, number: str, *, apart: str = "") -> bytes:
     """Hash a hospital number under a key, so that the table of hashes can't be searched without it.
 
-    Blanks around it and full-width digits make no other person.
+    Blanks around it and full-width digits make no other person. What is kept `apart` has a key of its own, under
+    which the same number is another person.
     """
     message = "\x1f".join(unicodedata.normalize("NFKC", text).strip() for text in (issuer, number)).encode()
-    return hmac.digest(derived_key("identity-hash"), message, "sha256")
+    return hmac.digest(derived_key("identity-hash" + (apart and f":{apart}")), message, "sha256")
 
 
 def new_wrapped_key() -> bytes:

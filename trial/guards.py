@@ -1,6 +1,6 @@
 """What must never happen to a trial, its people and its draws, as plain SQL that the database itself enforces."""
 
-from trial import chain
+from trial import apart, chain
 from trial.partial_dates import FIRST_YEAR, LAST_YEAR
 from trial.roles import Permission
 from trial.signature_guards import DELEGATION, SIGNATURE, holders
@@ -60,14 +60,14 @@ SIGN_IN = ("password", "last_login")
 # What a row is about: these columns never change, whatever else of it is corrected. A trial's code and key
 # make its draws, and its kind says whether a draw may be dated back.
 STAYS = {
-    "trial_trial": ("code", "kind", "key_fingerprint"),
+    "trial_trial": ("code", "kind", "key_fingerprint", "tries_id"),
     "trial_protocolversion": ("trial_id", "number", "drafted_by_id"),
     "trial_site": ("trial_id", "number"),
     "trial_membership": (
         *("user_id", "role", "trial_id", "site_id", "since", "until"),
         *("given_by_id", "carried_over"),
     ),
-    "trial_person": ("identity_hash",),
+    "trial_person": ("identity_hash", "of_test_id"),
     "trial_baseline": ("participant_id",),
     "trial_protocoldeviation": ("trial_id", "participant_id"),
     "trial_erasure": ("participant_id", "reason", "requested_by_id"),
@@ -105,7 +105,7 @@ BEGIN
         RAISE EXCEPTION 'This list was made under key %, and the trial draws with key %.', s.key_epoch, s.epoch_now
             USING ERRCODE = 'check_violation';
     END IF;
-    IF NEW.cohort_id IS NOT NULL AND p.kind <> 'recorded' AND NOT again AND (
+    IF NEW.cohort_id IS NOT NULL AND p.kind NOT IN ('recorded', 'test') AND NOT again AND (
         SELECT count(DISTINCT g.signer_id) FROM trial_signature g JOIN trial_cohort c
             ON c.id = g.subject_id AND c.sha256 = g.content_sha256
          WHERE c.id = NEW.cohort_id AND g.meaning = 'cohort') < 2 THEN
@@ -173,18 +173,19 @@ CREATE TRIGGER check_participant BEFORE INSERT OR UPDATE ON trial_participant
     FOR EACH ROW EXECUTE FUNCTION check_participant();
 """
 
-# What was approved is what is in force, and stays approved by whom it was.
+# What was approved is what is in force, and stays approved by whom it was. Nobody approves or signs in a test trial.
 PROTOCOL = """
 CREATE OR REPLACE FUNCTION check_protocol_version() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE kind text := (SELECT t.kind FROM trial_trial t WHERE t.id = NEW.trial_id);
 BEGIN
-    IF (NEW.state = 'draft') <> (NEW.approved_by_id IS NULL) THEN
+    IF (NEW.state = 'draft' OR kind = 'test') <> (NEW.approved_by_id IS NULL) THEN
         RAISE EXCEPTION 'A protocol version needs the approval of a second person first; a draft has none.'
             USING ERRCODE = 'check_violation';
     END IF;
     IF NEW.state = 'active' AND OLD.state <> 'active' AND (
         SELECT count(DISTINCT g.signer_id) FROM trial_signature g
          WHERE g.subject_id = NEW.id AND g.content_sha256 = NEW.sha256 AND g.meaning = 'protocol') < 2
-       AND (SELECT kind FROM trial_trial WHERE id = NEW.trial_id) <> 'recorded' THEN
+       AND kind NOT IN ('recorded', 'test') THEN
         RAISE EXCEPTION 'A protocol version takes effect when two people have signed it.'
             USING ERRCODE = 'check_violation';
     END IF;
@@ -375,6 +376,7 @@ INSTALL = "\n".join(
             ALLOCATION,
             PARTICIPANT,
             PROTOCOL,
+            apart.TESTS,
             STRATUM,
             DELEGATION,
             SIGNATURE,

@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from trial.acts import ActsAdmin
 from trial.blinding import arm_shown
 from trial.history import history
-from trial.models import Membership
+from trial.models import Membership, TrialKind
 from trial.roles import Permission, permissions_of
 from trial.steps import Steps, condition
 
@@ -91,8 +91,22 @@ class RoleModelAdmin(RoleGuard, ActsAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         rows = self.rows(request.user)
+        if self._lists_many_trials(request):  # test data never stand in one list with what is real
+            rows = rows.exclude(**{f"{self.trial_path}__kind": TrialKind.TEST})
         ordering = self.get_ordering(request)
         return rows.order_by(*ordering) if ordering else rows
+
+    @property
+    def trial_path(self) -> str:
+        """Return by what way a row leads to its trial; nothing where it belongs to none, or is one."""
+        path: str = getattr(self.model, "TRIAL_PATH", "")
+        return "" if path == "pk" else path
+
+    def _lists_many_trials(self, request: HttpRequest) -> bool:
+        """Tell whether this is a list for which no trial was chosen."""
+        match, chosen = request.resolver_match, f"{self.trial_path}__id__exact"
+        is_list = bool(match and match.url_name == f"{self._url_name('changelist')}")
+        return bool(self.trial_path) and is_list and chosen not in request.GET
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Model:
         """Return a row the user may see; any other is not there, whether it exists or not."""
@@ -225,9 +239,19 @@ class CodesFilter(admin.AllValuesFieldListFilter):
             yield choice | {"display": str(choice["display"]).replace("_", " ")}
 
 
-def of_seen(path: str) -> tuple[str, type[admin.RelatedOnlyFieldListFilter]]:
+class SeenFilter(admin.RelatedOnlyFieldListFilter):
+    """Narrow a list to a related row; test trials are offered too, though no list shows them unasked."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer those of all rows that the user sees."""
+        seen = model_admin.rows(request.user).order_by().values(f"{self.field_path}__pk").distinct()
+        ordering = self.field_admin_ordering(field, request, model_admin)
+        return field.get_choices(include_blank=False, limit_choices_to={"pk__in": seen}, ordering=ordering)
+
+
+def of_seen(path: str) -> tuple[str, type[SeenFilter]]:
     """Return a filter by a related row that offers only those of rows the user sees."""
-    return path, admin.RelatedOnlyFieldListFilter
+    return path, SeenFilter
 
 
 def _lookups(model: type[Model], declared: Any) -> Iterator[str]:

@@ -8,7 +8,7 @@ from trial.admin_forms import AmendmentForm, ListForm, ReasonForm, SignForm
 from trial.allocation_rules import Method
 from trial.models import ProtocolVersion, Trial, User
 from trial.roles import Permission
-from trial.services import lists, protocols, signatures, trials
+from trial.services import drafts, lists, protocols, signatures, trials
 from trial.services.trials import Refused
 from trial.services.verification import Differs, verify
 from trial.states import (
@@ -134,7 +134,28 @@ def _amend(version: ProtocolVersion, data: dict[str, Any], by: User) -> str:
     return f"{made} is drafted. A second person approves it on its own page."
 
 
+def _try(version: ProtocolVersion, _: dict[str, Any], by: User) -> str:
+    made = drafts.try_draft(version, by=by)
+    return f"Trial {made} tries {version}. On its page you add made-up people; the worker scores their films."
+
+
+def _of_no_test(version: ProtocolVersion) -> bool:
+    return not version.trial.is_test
+
+
 VERSION_ACTS = (
+    Act(
+        name="try",
+        label="Try on test data",
+        permission=Permission.EDIT_PROTOCOL,
+        says="A test trial of its own is made of this version as it stands, with the same sites, the same people at "
+        "work, and a key, a log and films of its own. Nothing in it is real, and it stays as evidence. Another version "
+        "has to be tried anew.",
+        run=_try,
+        possible=lambda version: (
+            _of_no_test(version) and version.state in (ProtocolState.DRAFT, ProtocolState.APPROVED)
+        ),
+    ),
     Act(
         name="amend",
         label="Draft an amendment",
@@ -143,6 +164,7 @@ VERSION_ACTS = (
         "force, and those allocated keep their allocation then too.",
         run=_amend,
         form=AmendmentForm,
+        possible=_of_no_test,
     ),
     Act(
         name="amend-allocation",
@@ -152,6 +174,7 @@ VERSION_ACTS = (
         "Block sizes and limits are shown to nobody but you.",
         run=_amend,
         form=AmendmentForm,
+        possible=_of_no_test,
     ),
     Act(
         name="sign",

@@ -78,7 +78,7 @@ class Registration(Kind):
         for group in track(arrivals.values(), "sites written"):
             persons = [arrival.person for arrival in group]
             # Some are known already, from another trial or a film set aside, perhaps by name alone.
-            incomplete = set(people.known_before(persons))
+            incomplete = set(people.known_before(self.trial, persons))
             made = people.register_all(group[0].site, people=persons, by=by)
             known += [(p, new) for p, new in zip(made, persons, strict=True) if new in incomplete]
         people.complete_all(known, by=by, why=WHY)

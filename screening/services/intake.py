@@ -159,7 +159,7 @@ def _again(known: Radiograph, delivery: _Delivery) -> Answer:
 def _set_aside(problem: SetAside, delivery: _Delivery) -> Answer:
     film: Film = problem.film
     with audit.context(by=delivery.by, why="A film is received and set aside"):
-        person = people.ensure_person(_new_person(film), by=delivery.by)
+        person = people.ensure_person(delivery.trial, new=_new_person(film), by=delivery.by)
         row = _row(film, delivery, person)
         before = Radiograph.objects.filter(
             trial=row.trial, person=person, sop_instance_hash=row.sop_instance_hash, reason=problem.code
@@ -175,7 +175,7 @@ def _set_aside(problem: SetAside, delivery: _Delivery) -> Answer:
 def _take(film: Film, delivery: _Delivery) -> Answer:
     picture = pixel_sha256(film.dataset)
     _queue_up(delivery.trial, picture, film.sop_instance_uid)
-    person = people.ensure_person(_new_person(film), by=delivery.by)
+    person = people.ensure_person(delivery.trial, new=_new_person(film), by=delivery.by)
     row = _row(film, delivery, person)
     row.pixel_sha256 = picture
     held = None

@@ -259,8 +259,10 @@ def test_a_live_trial_is_set_up_by_people_signed_in_each_by_a_role_that_was_sign
     version = trial.versions.get()
     do(staff[Role.RANDOMIZATION_STATISTICIAN], "approve", version, password=PASSWORD)
     do(coordinator, "sign", version, password=PASSWORD)
+    assert "combinations of strata: not yet" in words(do(investigator, "activate", version))
+    call_command("try_protocol", "LIVE1", by=coordinator.username)
     assert "is in force" in words(do(investigator, "activate", version))
-    assert Trial.objects.get().state == "active"
+    assert Trial.objects.get(code="LIVE1").state == "active"
 
 
 @pytest.mark.parametrize(

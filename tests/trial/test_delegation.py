@@ -10,13 +10,13 @@ from config.dashboard import boards
 from config.postgres.roles import as_owner
 from tests.admin import act_url, do, page_of
 from tests.browsing import browser, words
-from tests.factories import PASSWORD, appoint, make_user, make_world, refusal, signed_in, sql
+from tests.factories import PASSWORD, appoint, end, make_user, make_world, refusal, signed_in, sql
 from trial import audit
 from trial.models import Membership, Signature
 from trial.roles import Role
 from trial.services import accounts, delegation, trials
 from trial.services.trials import Refused
-from trial.states import TrialEvent
+from trial.states import TrialState
 
 # A page of each kind: admin, worklist, API, acts.
 PLACES = (
@@ -169,8 +169,7 @@ def test_a_closed_account_leaves_no_entry_that_could_be_signed(world, mei):
 
 
 def test_an_inspector_of_a_locked_trial_is_let_in_by_the_signature(world, mei):
-    for event in (TrialEvent.CLOSE, TrialEvent.LOCK):
-        trials.move_trial(world.trial, event=event, by=world.investigator)
+    end(world, TrialState.LOCKED)
     delegation.sign_entry(enter(world, mei, Role.INSPECTOR), by=world.investigator, password=PASSWORD)
     assert browser(mei).get(page_of(world.trial)).status_code == 200
 

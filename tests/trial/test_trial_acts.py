@@ -73,7 +73,9 @@ def test_an_amendment_takes_effect_on_its_day_and_not_before(world):
 
 def test_a_live_trial_opens_with_its_staff_its_key_and_its_model(db):
     world = make_world("LIVE", kind="live")
-    delegation.end_entry(world.caller.memberships.get(), reason="left", by=world.investigator)
+    delegation.end_entry(
+        world.caller.memberships.get(trial=world.trial), reason="left", by=world.investigator
+    )
     key_path("LIVE").unlink()
     first = world.trial.protocol_version
     do(world.coordinator, "amend", first, changes='score: version = "9"', why="A test.")

@@ -19,6 +19,14 @@ class Person(models.Model):
     number_sealed = models.BinaryField(null=True)
     name_sealed = models.BinaryField(null=True)
     phone_sealed = models.BinaryField(null=True)
+    of_test = models.ForeignKey(
+        Trial,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="The test trial to which this person belongs alone; empty for every other person.",
+    )
 
     def __str__(self) -> str:
         return f"person {self.pk}"

@@ -104,11 +104,12 @@ class User(AbstractUser):
 
 
 class TrialKind(models.TextChoices):
-    """Live trials run on the real clock; the other two carry the past."""
+    """Live trials run on the real clock, two kinds carry the past, and a test tries a draft: nothing in it is real."""
 
     LIVE = "live"
     RECORDED = "recorded"
     DEMONSTRATION = "demonstration"
+    TEST = "test"
 
 
 @tracked()
@@ -126,19 +127,46 @@ class Trial(Clinical):
     key_fingerprint = models.CharField(max_length=16, editable=False)
     # A demonstration's calendar stands this many days behind today, so that its windows are open whenever it runs.
     clock_offset_days = models.PositiveIntegerField(default=0)
+    tries = models.ForeignKey(
+        "trial.ProtocolVersion",
+        on_delete=models.PROTECT,
+        related_name="tests",
+        null=True,
+        blank=True,
+        help_text="The protocol version that a test trial tries; empty for every other trial.",
+    )
 
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(code__regex=r"^[A-Z][A-Z0-9]{1,11}$"), name="trial_code_form"),
             one_of("state", TrialState, "trial_state_known"),
             models.CheckConstraint(
-                condition=Q(clock_offset_days=0) | Q(kind="demonstration"),
+                # A test stands on the calendar of the trial that it is a test for.
+                condition=Q(clock_offset_days=0) | Q(kind__in=["demonstration", "test"]),
                 name="only_a_demonstration_shifts_its_clock",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="test", tries__isnull=False) | (~Q(kind="test") & Q(tries__isnull=True)),
+                name="a_test_trial_tries_a_version",
+            ),
+            # Study numbers, file names and answers of the API bear the code: so all of them say TEST.
+            models.CheckConstraint(
+                condition=~Q(kind="test") | Q(code__startswith="TEST"), name="a_test_trial_says_so"
             ),
         ]
 
     def __str__(self) -> str:
         return self.code
+
+    @property
+    def is_test(self) -> bool:
+        """Tell whether nothing in this trial is real."""
+        return self.kind == TrialKind.TEST
+
+    @property
+    def takes_signatures(self) -> bool:
+        """Tell whether two people have to sign here; records were signed elsewhere, and a test binds nobody."""
+        return self.kind not in (TrialKind.RECORDED, TrialKind.TEST)
 
     @property
     def protocol_version(self) -> "ProtocolVersion":
@@ -250,8 +278,8 @@ def not_ended() -> Q:
 
 
 def signed() -> Q:
-    """Return the condition that an entry needs no signature any more, or never needed one."""
-    delegated = Q(signature__isnull=False) | Q(carried_over=True)
+    """Return the condition that an entry needs no signature any more, or never needed one, as in a test trial."""
+    delegated = Q(signature__isnull=False) | Q(carried_over=True) | Q(trial__kind=TrialKind.TEST)
     return delegated | Q(role__in=sorted(map(str, UNDELEGATED)))
 
 

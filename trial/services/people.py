@@ -1,11 +1,12 @@
 """Registering people, reading who they are, erasing who they were."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import product
 
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from trial import audit, bulk, clock
@@ -51,20 +52,26 @@ class Identity:
     readable: bool = True  # not, once the person's key was erased or this installation's was replaced
 
 
-def find_person(issuer: str, number: str) -> Person | None:
-    """Find a person by issuer and hospital number, never by name."""
-    return Person.objects.filter(identity_hash=identity_hash(issuer, number)).first()
+def hash_in(trial: Trial, issuer: str, number: str) -> bytes:
+    """Return by what a person is found in a trial; in a test trial the same number is another, made-up person."""
+    return identity_hash(issuer, number, apart=str(trial.pk) if trial.is_test else "")
 
 
-def known_before(people: Sequence[NewPerson]) -> list[NewPerson]:
+def numbered(number: str, *, issuers: Iterable[str], trials: Iterable[Trial]) -> Q:
+    """Return the condition of being a participant with a hospital number, of any of these issuers and trials."""
+    hashes = {hash_in(trial, issuer, number) for trial, issuer in product(trials, issuers)}
+    return Q(person__identity_hash__in=hashes)
+
+
+def known_before(trial: Trial, people: Sequence[NewPerson]) -> list[NewPerson]:
     """Keep those whom this installation knows already, perhaps from another trial or a film set aside."""
-    by_hash = {identity_hash(new.issuer, new.number): new for new in people}
+    by_hash = _by_hash(trial, people)
     return [by_hash[h] for h in _persons(by_hash)]
 
 
-def ensure_person(new: NewPerson, *, by: User | None) -> Person:
+def ensure_person(trial: Trial, *, new: NewPerson, by: User | None) -> Person:
     """Return the person with this issuer and number, with a key of their own, made if need be."""
-    return _ensure_persons([new], by)[identity_hash(new.issuer, new.number)]
+    return _ensure_persons(trial, [new], by)[hash_in(trial, new.issuer, new.number)]
 
 
 def register(
@@ -81,11 +88,11 @@ def register_all(
     require_open(site.trial)
     with audit.context(by=by, why="People are registered"):
         # Persons first: who waits here for somebody else's new person must not hold the site meanwhile.
-        persons = _ensure_persons(people, by)
+        persons = _ensure_persons(site.trial, people, by)
         # The lock serializes registration at a site, so that study numbers have no gaps; nobody else waits for it.
         rows = Site.objects.select_for_update(of=("self",), no_key=True)
         site = rows.select_related("trial").get(pk=site.pk)
-        hashes = [identity_hash(new.issuer, new.number) for new in people]
+        hashes = [hash_in(site.trial, new.issuer, new.number) for new in people]
         known = {
             p.person_id: p for p in Participant.objects.filter(trial=site.trial, person__in=persons.values())
         }
@@ -118,15 +125,19 @@ def _participants(site: Site, fresh: dict, registered_at: datetime) -> list[Part
     ]
 
 
-def _ensure_persons(people: Sequence[NewPerson], by: User | None) -> dict[bytes, Person]:
-    by_hash = {identity_hash(new.issuer, new.number): new for new in people}
+def _by_hash(trial: Trial, people: Sequence[NewPerson]) -> dict[bytes, NewPerson]:
+    return {hash_in(trial, new.issuer, new.number): new for new in people}
+
+
+def _ensure_persons(trial: Trial, people: Sequence[NewPerson], by: User | None) -> dict[bytes, Person]:
+    by_hash, of_test = _by_hash(trial, people), trial if trial.is_test else None
     with audit.context(by=by, why="People become known"):
         # Locked, so that nobody registers the same person at two sites of a trial at once.
         known = _persons(by_hash, lock=True)
         # In one order for everybody, so that two imports of the same people never wait for each other.
         fresh = {h: by_hash[h] for h in sorted(by_hash) if h not in known}
         keys = {h: new_wrapped_key() for h in fresh}
-        made = [_sealed(Person(identity_hash=h), keys[h], new) for h, new in fresh.items()]
+        made = [_sealed(Person(identity_hash=h, of_test=of_test), keys[h], new) for h, new in fresh.items()]
         _write_persons(made)
         stored = _persons(fresh)
         mine = {p.pk for p in made}
@@ -340,7 +351,7 @@ def participants_by_number(
     trial: Trial, issuer_numbers: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], Participant]:
     """Find the trial's participants by (issuer, hospital number)."""
-    hashes = {identity_hash(issuer, number): (issuer, number) for issuer, number in issuer_numbers}
+    hashes = {hash_in(trial, issuer, number): (issuer, number) for issuer, number in issuer_numbers}
     found = Participant.objects.filter(trial=trial, person__identity_hash__in=list(hashes)).select_related(
         "person", "site"
     )

@@ -12,6 +12,7 @@ from trial.models import Membership, ProtocolVersion, Trial, TrialKind, User
 from trial.protocol import Protocol, ProtocolError
 from trial.protocol_table import SEALED
 from trial.roles import Permission, Role
+from trial.services.drafts import combinations, tests_of
 from trial.services.signatures import SIGNERS, sign, signatures_of
 from trial.services.trials import Refused, move_trial, require, require_unlocked
 from trial.states import (
@@ -49,6 +50,8 @@ def draft_protocol(trial: Trial, *, protocol: Protocol, by: User) -> ProtocolVer
 
 def _draft(trial: Trial, protocol: Protocol, by: User, why: str, **further: Any) -> ProtocolVersion:
     require_unlocked(trial)
+    if trial.is_test:
+        raise Refused(f"Trial {trial} runs the version that it tries, {trial.tries}. Amend that one.")
     with audit.context(by=by, why=why):
         last = trial.versions.order_by("-number").first()
         return ProtocolVersion.objects.create(
@@ -134,6 +137,7 @@ def checklist(version: ProtocolVersion) -> list[Item]:
             Item(f"{SIGNERS} people have signed it", signed >= SIGNERS, said),
         ]
     if trial.kind == TrialKind.LIVE:
+        items.append(_tried(version))
         items += [
             Item(
                 f"There is a {role.words}",
@@ -143,6 +147,17 @@ def checklist(version: ProtocolVersion) -> list[Item]:
             for role in NEEDED
         ]
     return items
+
+
+def _tried(version: ProtocolVersion) -> Item:
+    """Say whether a test of this very definition allocated somebody in every combination, verifiably."""
+    tests = tests_of(version)
+    held = max((test.least for test in tests if test.holds), default=0)
+    count = len(combinations(version.trial, version.protocol))
+    said = (
+        f"It was tried on test data, {held or 1} or more allocated in each of {count} combinations of strata"
+    )
+    return Item(said, held > 0, " ".join(f"{test}." for test in tests) or "Try it on test data.")
 
 
 def _key_is_there(trial: Trial) -> bool:

@@ -33,7 +33,7 @@ def sign(subject: Cohort | ProtocolVersion, *, by: User, password: str | None) -
 
 
 def require_own_password(by: User, password: str | None, trial: Trial) -> None:
-    """Ask for the signer's password again; None is taken where the staff is played, and never in a live trial."""
+    """Ask for the signer's password again; None is taken outside live trials, where the staff is played."""
     if password is not None or trial.kind == TrialKind.LIVE:
         require_password(by, password, "Nothing was signed")
 
@@ -70,7 +70,7 @@ def given_under(subject: Cohort | ProtocolVersion) -> list[dict[str, str]]:
 def require_signed(cohort: Cohort) -> None:
     """Raise NotSigned unless two different people have signed the cohort as it stands."""
     given = [s.signer.shown_name for s in signatures_of(cohort)]
-    if len(given) < SIGNERS and cohort.trial.kind != TrialKind.RECORDED:
+    if len(given) < SIGNERS and cohort.trial.takes_signatures:
         so_far = f"{given[0]} has" if given else "nobody has yet"
         raise NotSigned(
             f"A cohort is randomized when {SIGNERS} people have signed it; {so_far}. Nobody was randomized."

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from trial import audit
 from trial.keys import ensure_key
-from trial.models import Membership, Site, Trial, TrialKind, User
+from trial.models import Membership, ProtocolVersion, Site, Trial, TrialKind, User
 from trial.roles import Permission, Role, conflicts
 from trial.states import (
     FINAL,
@@ -55,7 +55,13 @@ def require_unlocked(trial: Trial) -> None:
 
 
 def create_trial(
-    code: str, *, title: str, by: User | None, kind: str = TrialKind.LIVE, clock_offset_days: int = 0
+    code: str,
+    *,
+    title: str,
+    by: User | None,
+    kind: str = TrialKind.LIVE,
+    clock_offset_days: int = 0,
+    tries: ProtocolVersion | None = None,
 ) -> Trial:
     """Create a draft trial with a sealed key of its own."""
     with audit.context(by=by, why=f"Trial {code} is set up"):
@@ -64,6 +70,7 @@ def create_trial(
             title=title,
             kind=kind,
             clock_offset_days=clock_offset_days,
+            tries=tries,
             key_fingerprint=ensure_key(code),
         )
 

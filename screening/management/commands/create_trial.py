@@ -22,7 +22,7 @@ FIRST_SITE = "1:First site:Asia/Taipei"
 NO_PATIENTS = "none: no patient of this trial is contacted"
 NEXT = (
     "The system administrator now gives its roles, under Accounts; the investigator signs the delegation log; the "
-    "coordinator drafts the protocol on the trial's page."
+    "coordinator drafts the protocol on the trial's page and tries it there on test data (or by try_protocol)."
 )
 
 
@@ -36,7 +36,8 @@ class Command(TrialCommand):
         parser.add_argument("code", metavar="CODE", help="2 to 12 capital letters and digits, a letter first")
         parser.add_argument("--title", required=True)
         parser.add_argument("--template", default="opscan", choices=template_names())
-        parser.add_argument("--kind", default=TrialKind.LIVE, choices=TrialKind.values)
+        kinds = [kind.value for kind in TrialKind if kind != TrialKind.TEST]  # made by try_protocol
+        parser.add_argument("--kind", default=TrialKind.LIVE, choices=kinds)
         parser.add_argument(
             "--site", action="append", metavar="N:NAME:ZONE", help=f"may be repeated (default {FIRST_SITE})"
         )
