@@ -263,6 +263,10 @@ class AttemptForm(LocalForm):
     occurred_at = MomentField(label="The call was made earlier", required=False)
     next_call_at = MomentField(label="Call again", required=False)
 
+    def __init__(self, *args: Any, working_day: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["next_call_at"].help_text = f"The next working day is {working_day:%A, %Y-%m-%d}."
+
 
 class ConsentForm(PageForm):
     """That the participant agreed to the scan, on which form."""

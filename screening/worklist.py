@@ -24,7 +24,10 @@ class Section(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """What the worklist asks of an offer, beyond the rules of calling; `came` when an appointment was kept."""
+    """What the worklist asks of an offer, beyond the rules of calling.
+
+    `came` when an appointment was kept; `day_off` when today is no working day at the site.
+    """
 
     offer: Offer
     last_attempt_at: datetime | None = None
@@ -32,6 +35,7 @@ class Standing:
     next_call_at: datetime | None = None
     appointment_at: datetime | None = None
     came: bool = False
+    day_off: bool = False
 
 
 def section_of(standing: Standing, contact: Contact, *, at: datetime) -> Section | None:
@@ -71,4 +75,4 @@ def _due(standing: Standing, contact: Contact, at: datetime) -> bool:
     # Who had accepted and is open again missed or cancelled the appointment.
     promised = standing.next_call_at is None and standing.last_outcome == ContactOutcome.ACCEPTED
     planned = standing.next_call_at is not None and standing.next_call_at <= at
-    return (promised or planned) and may_call(standing.offer, contact, at=at) is None
+    return not standing.day_off and (promised or planned) and may_call(standing.offer, contact, at=at) is None

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from trial.acts import ActForm
 from trial.blinding import DEVIATION_CATEGORIES
+from trial.calendars import Opening
 from trial.forms import (
     SEX_ALIASES,
     LocalForm,
@@ -208,6 +209,28 @@ class AmendmentForm(ActForm):
         help_text="Not before this day; empty for as soon as it is signed.",
     )
     why = text("Why", max_length=400, help_text="It stands beside each changed value, for whoever approves.")
+
+
+class CalendarForm(ActForm):
+    """Whose public holidays count at a site."""
+
+    calendar = forms.CharField(
+        max_length=12,
+        validators=[printable],
+        help_text="A country's code such as TW, or that of a part of one such as DE-BY.",
+    )
+
+
+class DayForm(ActForm):
+    """A day on which one site is closed or open out of turn."""
+
+    day = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}))
+    opening = WordField(Opening, label="On this day the site is")
+    reason = forms.CharField(
+        max_length=120,
+        validators=[printable],
+        help_text="Shown to whoever plans a call: typhoon, moving house, make-up working day.",
+    )
 
 
 class ReasonForm(ActForm):

@@ -45,6 +45,7 @@ KEPT_BUT_CHANGING = (
     "trial_trial",
     "trial_protocolversion",
     "trial_site",
+    "trial_siteday",
     "trial_membership",
     "trial_person",
     "trial_participant",
@@ -62,6 +63,7 @@ STAYS = {
     "trial_trial": ("code", "kind", "key_fingerprint"),
     "trial_protocolversion": ("trial_id", "number", "drafted_by_id"),
     "trial_site": ("trial_id", "number"),
+    "trial_siteday": ("site_id", "day"),
     "trial_person": ("identity_hash",),
     "trial_baseline": ("participant_id",),
     "trial_protocoldeviation": ("trial_id", "participant_id"),
@@ -360,6 +362,8 @@ CLOCK = guard_clock(
 TRIALS = (
     trial_function("trial", "NEW.trial_id")
     + trial_function("participant", "SELECT trial_id FROM trial_participant WHERE id = NEW.participant_id")
+    + trial_function("site", "SELECT trial_id FROM trial_site WHERE id = NEW.site_id")
+    + guard_trial("site", "trial_siteday")
     + guard_trial("trial", "trial_signature", versioned=HAPPENINGS_OF_TRIALS)
     + guard_trial("participant", "trial_baseline", versioned=HAPPENINGS)
 )

@@ -19,6 +19,7 @@ from screening.referrals import (
     may_call,
     next_appointment_state,
     next_call,
+    next_call_fault,
     next_referral_state,
     window_end,
 )
@@ -27,8 +28,8 @@ from trial import audit, bulk, clock
 from trial.blinding import WINDOW
 from trial.models import Allocation, Participant, Severity, Site, User
 from trial.partial_dates import PartialDate
-from trial.protocol_parts import Contact
 from trial.services import aftermath, conduct
+from trial.services.calendars import calendar_of
 from trial.services.trials import Refused, require_open
 from trial.states import AllocationFault, State, TrialState
 
@@ -88,36 +89,30 @@ def record_attempt(
         stamp = _stamp(referral, occurred_at)
         if no := refusal(referral, at=stamp["occurred_at"]):
             raise Refused(no.sentence)
-        contact, offer = referral.protocol_version.protocol.contact, offer_of(referral)
-        if next_call_at:
-            _check_next_call(referral, next_call_at, after=stamp["occurred_at"], contact=contact)
-        suggested = next_call(outcome, at=stamp["occurred_at"], offer=offer, contact=contact)
+        made, limit = referral.attempts.count() + 1, referral.protocol_version.protocol.contact.max_attempts
         attempt = ContactAttempt.objects.create(
             referral=referral,
             allocation_id=referral.allocation_id,
             caller=by,
             outcome=outcome,
-            next_call_at=next_call_at or suggested,
+            next_call_at=_planned(referral, outcome, at=stamp["occurred_at"], chosen=next_call_at),
             **stamp,
         )
-        _follow(referral, outcome, by, last=offer.attempts + 1 >= contact.max_attempts)
+        _follow(referral, outcome, by, last=made >= limit)
     return attempt
 
 
-def _check_next_call(referral: Referral, at: datetime, *, after: datetime, contact: Contact) -> None:
-    local = referral.participant.site.local(at)
-    said = f"The next call, {local:%Y-%m-%d %H:%M},"
-    if at <= after:
-        raise Refused(f"{said} lies before this one. Choose a later time.")
-    if local.date() > referral.window_ends_on:
-        raise Refused(
-            f"{said} lies after the offer's last day, {referral.window_ends_on}. Choose an earlier one."
-        )
-    if not contact.hours_from <= local.time() <= contact.hours_to:
-        hours = f"{contact.hours_from:%H:%M} to {contact.hours_to:%H:%M}"
-        raise Refused(
-            f"{said} is outside the hours in which people may be called, {hours}. Choose another time."
-        )
+def _planned(
+    referral: Referral, outcome: ContactOutcome, *, at: datetime, chosen: datetime | None
+) -> datetime | None:
+    """Return when to call next: as the caller chose, if that can be, or as the rule suggests."""
+    offer, contact = offer_of(referral), referral.protocol_version.protocol.contact
+    calendar = calendar_of(referral.participant.site, contact)
+    if not chosen:
+        return next_call(outcome, at=at, offer=offer, contact=contact, calendar=calendar)
+    if fault := next_call_fault(chosen, after=at, offer=offer, contact=contact, calendar=calendar):
+        raise Refused(fault)
+    return chosen
 
 
 def _follow(referral: Referral, outcome: ContactOutcome, by: User, *, last: bool) -> None:

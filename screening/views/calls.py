@@ -59,7 +59,7 @@ def call_sheet(request: SignedIn, pk: UUID) -> HttpResponse:
 def record_attempt(request: SignedIn, pk: UUID) -> HttpResponse:
     """Record how a call ended; that somebody has died is asked once, for the button stands among others."""
     referral = _offer(request, pk, Permission.RECORD_CALL)
-    form = AttemptForm(request.POST, site=referral.participant.site)
+    form = _attempt_form(referral, request.POST)
     if form.is_valid() and form.cleaned_data["outcome"] == ContactOutcome.DIED and "sure" not in request.POST:
         return render(request, "screening/death.html", {"card": card_of(referral), "typed": request.POST})
     if form.is_valid():
@@ -175,6 +175,11 @@ def _offer(request: SignedIn, pk: UUID, permission: Permission) -> Referral:
     return get_object_or_404(offers(request.user).filter(pk__in=granted.values("pk")), pk=pk)
 
 
+def _attempt_form(referral: Referral, data: Any = None) -> AttemptForm:
+    site, working_day = referral.participant.site, card_of(referral).next_working_day
+    return AttemptForm(data, site=site, working_day=working_day)
+
+
 def _appointment_form(referral: Referral, data: Any = None) -> AppointmentForm:
     first_day = card_of(referral).today
     site, last_day = referral.participant.site, referral.window_ends_on
@@ -202,7 +207,7 @@ def _sheet(request: SignedIn, referral: Referral, **bound: Any) -> HttpResponse:
         "consented": conduct.has_consent_for_dxa(participant),
         "accepted": referral.state == ReferralState.ACCEPTED,
         "may_record": may(request.user, Permission.RECORD_CALL, participant.trial, participant.site),
-        "attempt_form": AttemptForm(site=participant.site),
+        "attempt_form": _attempt_form(referral),
         "consent_form": ConsentForm(),
         "appointment_form": _appointment_form(referral),
     } | bound

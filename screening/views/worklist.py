@@ -16,11 +16,13 @@ from screening.services import referral as referrals
 from screening.services.outcomes import age_at
 from screening.worklist import Section, Standing, section_of
 from trial import clock
+from trial.calendars import Calendar
 from trial.models import Membership, Participant, ProtocolVersion, Site, Trial, TrialKind, User
 from trial.pages import SignedIn, page
 from trial.partial_dates import PartialDate
 from trial.protocol_parts import Contact
 from trial.roles import Permission
+from trial.services.calendars import calendar_of
 from trial.services.people import Identity, reveal_all
 from trial.states import ProtocolState
 
@@ -60,6 +62,7 @@ class Card:
 
     referral: Referral
     contact: Contact
+    calendar: Calendar
     at: datetime
     identity: Identity | None = None
 
@@ -77,6 +80,16 @@ class Card:
     def today(self) -> date:
         """Return the site's own day on the trial's calendar."""
         return self.site.local(self.at).date()
+
+    @property
+    def day_off(self) -> str | None:
+        """Return why today is no working day at the site, if so."""
+        return self.calendar.day_off(self.today)
+
+    @property
+    def next_working_day(self) -> date:
+        """Return the next working day after today."""
+        return self.calendar.working_day(self.today + A_DAY)
 
     @property
     def age(self) -> int | None:
@@ -130,6 +143,7 @@ class Card:
             next_call_at=last.next_call_at if last else None,
             appointment_at=booked.scheduled_at if booked else None,
             came=self.came,
+            day_off=self.day_off is not None,
         )
         return section_of(standing, self.contact, at=self.at)
 
@@ -162,8 +176,7 @@ def worklist(request: SignedIn) -> HttpResponse:
 
 def card_of(referral: Referral) -> Card:
     """Return the card of one offer."""
-    contact = referral.protocol_version.protocol.contact
-    return Card(referral, contact, clock.now(referral.participant.trial))
+    return _card(referral, referral.protocol_version.protocol.contact)
 
 
 def offers(user: User, permission: Permission = Permission.SEE_WORKLIST) -> QuerySet[Referral]:
@@ -177,7 +190,7 @@ def offers(user: User, permission: Permission = Permission.SEE_WORKLIST) -> Quer
         .exclude(allocation__participant__trial__kind=TrialKind.RECORDED)
         .select_related(*people)
         .defer("allocation__evidence", "allocation__strata_values")
-        .prefetch_related("attempts__caller", "appointments")
+        .prefetch_related("attempts__caller", "appointments", "allocation__participant__site__days")
     )
 
 
@@ -185,7 +198,12 @@ def _cards(user: User) -> list[Card]:
     rows = offers(user).filter(Q(state__in=TO_BE_CALLED) | Q(pk__in=_called_lately(user)))
     used = ProtocolVersion.objects.filter(pk__in=rows.order_by().values("protocol_version"))
     contacts = {version.pk: version.protocol.contact for version in used}
-    return [Card(row, contacts[row.protocol_version_id], clock.now(row.participant.trial)) for row in rows]
+    return [_card(row, contacts[row.protocol_version_id]) for row in rows]
+
+
+def _card(row: Referral, contact: Contact) -> Card:
+    participant = row.participant
+    return Card(row, contact, calendar_of(participant.site, contact), clock.now(participant.trial))
 
 
 def _called_lately(user: User) -> Iterable:
@@ -220,8 +238,31 @@ def _reveal(cards: Sequence[Card], user: User) -> None:
         card.identity = identities.get(card.participant.pk)
 
 
-def _places(user: User) -> list[tuple[Site, datetime, Contact]]:
-    """Return the sites with their own time and call hours."""
+class Place(NamedTuple):
+    """A site with its own time, call hours and working days."""
+
+    site: Site
+    now: datetime
+    contact: Contact
+    calendar: Calendar
+
+    @property
+    def day_off(self) -> str | None:
+        """Return why today is no working day there, if so."""
+        return self.calendar.day_off(self.site.local(self.now).date())
+
+    @property
+    def working_day(self) -> date:
+        """Return today, or the first working day after it."""
+        return self.calendar.working_day(self.site.local(self.now).date())
+
+
+def _places(user: User) -> list[Place]:
+    """Return the sites where calls are made."""
     sites = Site.objects.visible_to(user, Permission.SEE_WORKLIST).select_related("trial")
     active = sites.filter(trial__versions__state=ProtocolState.ACTIVE).exclude(trial__kind=TrialKind.RECORDED)
-    return [(site, clock.now(site.trial), site.trial.protocol.contact) for site in active]
+    return [_place(site, site.trial.protocol.contact) for site in active.prefetch_related("days")]
+
+
+def _place(site: Site, contact: Contact) -> Place:
+    return Place(site, clock.now(site.trial), contact, calendar_of(site, contact))

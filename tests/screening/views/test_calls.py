@@ -11,8 +11,9 @@ from screening.services import referral as referrals
 from tests.browsing import TAIPEI, browser, set_clock, words
 from tests.factories import freeze_and_sign, high_risk, in_arm, make_world, randomized, referral_of
 from trial import clock
+from trial.calendars import Opening
 from trial.models import Consent, Participant, TrialKind
-from trial.services import conduct, people
+from trial.services import calendars, conduct, people
 
 pytestmark = pytest.mark.django_db
 
@@ -415,8 +416,43 @@ def test_the_list_takes_no_more_questions_of_the_database_for_more_people(
     randomized(world, 12)
     client = browser(world.caller)
 
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(22):
         page = client.get(reverse("worklist"), {"section": "new"})
 
     assert "New 6" in words(page)
     assert Referral.objects.count() == 6
+
+
+# --- working days -------------------------------------------------------------------------------------------
+
+
+def test_a_next_call_on_a_day_the_site_is_closed_is_refused_and_the_next_working_day_named(world, offer):
+    tomorrow = local(world, 1, 10)
+    closed = {"day": tomorrow.date(), "opening": Opening.CLOSED, "reason": "typhoon"}
+    calendars.set_day(world.site, **closed, by=world.coordinator)
+    client = browser(world.caller)
+
+    assert "The next working day is" in words(client.get(url("call-sheet", offer)))
+    answer = client.post(
+        url("call-attempt", offer), {"outcome": "call_back", **moment("next_call_at", tomorrow)}
+    )
+
+    assert answer.status_code == 422
+    assert f"{tomorrow.date()} is closed at this site (typhoon): the next working day is" in words(answer)
+    assert not offer.attempts.exists()
+
+
+def test_on_a_day_off_the_list_and_the_sheet_say_so_and_nobody_is_due(world, offer, monkeypatch):
+    client = browser(world.caller)
+    client.post(url("call-attempt", offer), {"outcome": "no_answer"})
+    set_clock(monkeypatch, hour=17, days_later=2)
+    today = local(world, 0, 12).date()
+    due = words(client.get(reverse("worklist")))
+
+    closed = {"day": today, "opening": Opening.CLOSED, "reason": "typhoon"}
+    calendars.set_day(world.site, **closed, by=world.coordinator)
+    off = words(client.get(reverse("worklist")))
+
+    assert "Now 1" in due and "Today is" not in due
+    assert "Now 0" in off and "Today is closed at this site (typhoon): nobody is due before" in off
+    assert "Today is no working day:" in words(client.get(url("call-sheet", offer)))
