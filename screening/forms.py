@@ -24,7 +24,7 @@ from screening.densitometry import (
     vertebrae_used,
 )
 from screening.models import DxaExam
-from screening.referrals import ContactOutcome
+from screening.referrals import ContactOutcome, IdentityCheck
 from screening.vocabulary import DiagnosisCode, DrugClass
 from trial.forms import (
     DatedForm,
@@ -254,11 +254,33 @@ class MedicationForm(DatedForm):
     started_on = PartialDateField(label="Begun on")
 
 
+class IdentityForm(PageForm):
+    """That the person on the telephone is the participant, and by what they said so."""
+
+    identity = WordField(
+        IdentityCheck,
+        widget=forms.RadioSelect,
+        label="They gave, as on record:",
+        error_messages={
+            "required": "Go on only with the participant, who gave name and birth date or number."
+        },
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["identity"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [(check.value, check.words) for check in IdentityCheck]
+
+
 class AttemptForm(LocalForm):
     """How a call ended; the two moments only where they are not now and not the suggested ones."""
 
     outcome = WordField(
         ContactOutcome, error_messages={"required": "Press the button that says how the call ended."}
+    )
+    identity = WordField(
+        IdentityCheck, label="Who it is was confirmed by", required=False, empty="not spoken to"
     )
     occurred_at = MomentField(label="The call was made earlier", required=False)
     next_call_at = MomentField(label="Call again", required=False)

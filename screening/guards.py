@@ -108,15 +108,18 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION check_contact() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE present timestamptz;
+DECLARE present timestamptz; kind text;
 BEGIN
     PERFORM require_offer(NEW.referral_id, NEW.occurred_at, TG_ARGV);
-    SELECT clock_timestamp() - make_interval(days => t.clock_offset_days) INTO present
+    SELECT clock_timestamp() - make_interval(days => t.clock_offset_days), t.kind INTO present, kind
       FROM trial_protocolversion v JOIN trial_trial t ON t.id = v.trial_id WHERE v.id = NEW.protocol_version_id;
     -- A minute, for the clocks of two machines.
     IF NEW.occurred_at > present + interval '1 minute' THEN
         RAISE EXCEPTION 'This call of % lies in the future: it is %.', NEW.occurred_at, present
             USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.identity = 'not_recorded' AND kind <> 'recorded' THEN
+        RAISE EXCEPTION 'Who was spoken to is recorded with the call.' USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
 END $$;

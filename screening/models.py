@@ -7,7 +7,15 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from screening.densitometry import MeasurementSite, MenopausalStatus
-from screening.referrals import AppointmentState, ContactOutcome, ReferralState
+from screening.referrals import (
+    IDENTITY_NOT_RECORDED,
+    NOBODY_SPOKEN_TO,
+    TOLD,
+    AppointmentState,
+    ContactOutcome,
+    IdentityCheck,
+    ReferralState,
+)
 from screening.risk import RiskClass
 from screening.vocabulary import COUNTING, DiagnosisCode, DrugClass, FilmState, ReceiptOutcome
 from trial.models import (
@@ -276,6 +284,14 @@ class ContactAttempt(Happening):
     arm = models.CharField(max_length=9, default="screening", editable=False)
     caller = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     outcome = models.CharField(max_length=12, choices=choices(ContactOutcome))
+    identity = models.CharField(
+        max_length=20,
+        choices=choices([*IdentityCheck, IDENTITY_NOT_RECORDED]),
+        blank=True,
+        default="",
+        db_default="",
+        help_text="What the participant was asked and answered as on record, before anything was told.",
+    )
     next_call_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -283,6 +299,16 @@ class ContactAttempt(Happening):
         constraints = [
             models.CheckConstraint(condition=Q(arm="screening"), name="only_screening_is_called"),
             one_of("outcome", ContactOutcome, "contact_outcome_known"),
+            one_of("identity", ["", *IdentityCheck, IDENTITY_NOT_RECORDED], "identity_check_known"),
+            models.CheckConstraint(
+                condition=~Q(outcome__in=[str(o) for o in TOLD]) | ~Q(identity=""),
+                name="told_only_to_who_was_identified",
+            ),
+            models.CheckConstraint(
+                condition=~Q(outcome__in=[str(o) for o in NOBODY_SPOKEN_TO])
+                | Q(identity__in=["", IDENTITY_NOT_RECORDED]),
+                name="nobody_identified_who_was_not_spoken_to",
+            ),
         ]
 
 

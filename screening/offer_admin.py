@@ -32,7 +32,7 @@ class OfReferral(OfParticipant):
 class AttemptInline(RoleInline):
     model = ContactAttempt
     fk_name = "referral"
-    fields = ("occurred_at", "outcome", "caller_name", "next_call_at")
+    fields = ("occurred_at", "outcome", "identity", "caller_name", "next_call_at")
 
     @admin.display(description="caller")
     def caller_name(self, row: ContactAttempt) -> str:
@@ -65,7 +65,7 @@ class ContactAttemptAdmin(OfReferral):
 
     list_display = ("participant", "occurred_at", "outcome", "next_call_at")
     list_filter = (*OfReferral.list_filter, "outcome")
-    fields = ("participant", "outcome", "next_call_at", *WHEN)
+    fields = ("participant", "outcome", "identity", "next_call_at", *WHEN)
 
 
 @admin.register(Appointment)

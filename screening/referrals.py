@@ -52,6 +52,23 @@ class ContactOutcome(StrEnum):
     MOVED = "moved"
 
 
+class IdentityCheck(StrEnum):
+    """What the person on the telephone was asked and answered as on record."""
+
+    NAME_AND_BIRTH_DATE = "name_and_birth_date"
+    NAME_AND_NUMBER = "name_and_number"
+
+    @property
+    def words(self) -> str:
+        """Return what is asked, as people say it."""
+        asked = {"name_and_birth_date": "date of birth", "name_and_number": "hospital number"}
+        return f"full name and {asked[self.value]}"
+
+
+# Of a recorded trial, and of calls from before it was asked for.
+IDENTITY_NOT_RECORDED = "not_recorded"
+
+
 class AppointmentState(StrEnum):
     """Where an appointment stands; a moved one is followed by a new one."""
 
@@ -131,6 +148,10 @@ EVENT_OF: Mapping[ContactOutcome, ReferralEvent] = {
 
 TO_BE_CALLED = (S.OPEN, S.ACCEPTED)
 
+# To whom the offer was told, and nobody else may have been: the person, who had said who they are.
+TOLD = (ContactOutcome.ACCEPTED, ContactOutcome.THINKING, ContactOutcome.DECLINED)
+NOBODY_SPOKEN_TO = (ContactOutcome.NO_ANSWER, ContactOutcome.WRONG_NUMBER)
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -178,6 +199,19 @@ def may_call(offer: Offer, contact: Contact, *, at: datetime) -> Refusal | None:
     """Return why the person may not be called at a moment (with its zone), or None when they may."""
     local = at.astimezone(ZoneInfo(offer.time_zone))
     return _stopped(offer) or _outside_window(offer, local.date()) or _outside_rules(offer, contact, local)
+
+
+def identity_fault(outcome: ContactOutcome, identity: IdentityCheck | None) -> str | None:
+    """Return what is wrong with how the person was identified, or None."""
+    said = outcome.replace("_", " ")
+    if outcome in TOLD and not identity:
+        return (
+            f"“{said}” means that the offer was told. Confirm first who it is: ask for full name and date of birth, "
+            "and go on only if both agree with the record."
+        )
+    if outcome in NOBODY_SPOKEN_TO and identity:
+        return f"“{said}” means that the participant was not spoken to. Leave out that it was them."
+    return None
 
 
 def next_call(

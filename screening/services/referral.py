@@ -8,14 +8,17 @@ from django.db.models import QuerySet
 from screening.models import Appointment, ContactAttempt, DxaExam, Referral
 from screening.referrals import (
     EVENT_OF,
+    IDENTITY_NOT_RECORDED,
     TRANSITIONS,
     AppointmentEvent,
     AppointmentState,
     ContactOutcome,
+    IdentityCheck,
     Offer,
     ReferralEvent,
     ReferralState,
     Refusal,
+    identity_fault,
     may_call,
     next_appointment_state,
     next_call,
@@ -26,7 +29,7 @@ from screening.referrals import (
 from screening.vocabulary import FilmState, IntakeReason
 from trial import audit, bulk, clock
 from trial.blinding import WINDOW
-from trial.models import Allocation, Participant, Severity, Site, User
+from trial.models import Allocation, Participant, Severity, Site, TrialKind, User
 from trial.partial_dates import PartialDate
 from trial.services import aftermath, conduct
 from trial.services.calendars import calendar_of
@@ -80,10 +83,11 @@ def record_attempt(
     *,
     outcome: ContactOutcome,
     by: User,
+    identity: IdentityCheck | None = None,
     occurred_at: datetime | None = None,
     next_call_at: datetime | None = None,
 ) -> ContactAttempt:
-    """Record one try to reach a participant and what it leads to."""
+    """Record one try to reach a participant, how the person was identified, and what it leads to."""
     with audit.context(by=by, why="A contact attempt is recorded"):
         referral = _locked(referral)
         stamp = _stamp(referral, occurred_at)
@@ -95,11 +99,20 @@ def record_attempt(
             allocation_id=referral.allocation_id,
             caller=by,
             outcome=outcome,
+            identity=_identified(referral, outcome, identity),
             next_call_at=_planned(referral, outcome, at=stamp["occurred_at"], chosen=next_call_at),
             **stamp,
         )
         _follow(referral, outcome, by, last=made >= limit)
     return attempt
+
+
+def _identified(referral: Referral, outcome: ContactOutcome, identity: IdentityCheck | None) -> str:
+    if identity is None and referral.participant.trial.kind == TrialKind.RECORDED:
+        return IDENTITY_NOT_RECORDED
+    if fault := identity_fault(outcome, identity):
+        raise Refused(fault)
+    return identity or ""
 
 
 def _planned(

@@ -10,9 +10,18 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from screening.forms import AppointmentForm, AttemptForm, ConsentForm
+from screening.forms import AppointmentForm, AttemptForm, ConsentForm, IdentityForm
 from screening.models import Appointment, Referral
-from screening.referrals import AppointmentEvent, ContactOutcome, ReferralEvent, ReferralState, RefusalCode
+from screening.referrals import (
+    NOBODY_SPOKEN_TO,
+    TOLD,
+    AppointmentEvent,
+    ContactOutcome,
+    IdentityCheck,
+    ReferralEvent,
+    ReferralState,
+    RefusalCode,
+)
 from screening.services import referral as referrals
 from screening.views.worklist import card_of, offers
 from trial.models import Participant
@@ -32,6 +41,9 @@ OUTCOMES = (
     (ContactOutcome.DIED, "Has died", "outline-secondary"),
     (ContactOutcome.MOVED, "Moved away", "outline-secondary"),
 )
+# Before it is known who speaks nothing can have been told; after it, somebody was reached.
+UNTOLD = [button for button in OUTCOMES if button[0] not in TOLD]
+REACHED = [button for button in OUTCOMES if button[0] not in (*NOBODY_SPOKEN_TO, ContactOutcome.DIED)]
 # A call made while calls were allowed may still be written down after these.
 LOGGED_LATER = (RefusalCode.OUTSIDE_HOURS, RefusalCode.WINDOW_OVER)
 SETTLING = {
@@ -186,6 +198,12 @@ def _appointment_form(referral: Referral, data: Any = None) -> AppointmentForm:
     return AppointmentForm(data, site=site, first_day=first_day, last_day=last_day)
 
 
+def _confirmed(request: SignedIn) -> IdentityCheck | None:
+    """Return by what the person on the telephone was identified in the step before, if they were."""
+    asked = IdentityForm(request.POST or request.GET)
+    return asked.cleaned_data["identity"] if asked.is_valid() else None
+
+
 def _dialed(phone: str) -> str:
     """Return what a telephone dials: digits and plus, without an extension."""
     return re.sub(r"[^\d+]", "", phone.partition("#")[0])
@@ -194,14 +212,16 @@ def _dialed(phone: str) -> str:
 def _sheet(request: SignedIn, referral: Referral, **bound: Any) -> HttpResponse:
     """Show the sheet, with a form that was not saved if there is one; whoever looks at a name is logged."""
     participant, card = referral.participant, card_of(referral)
-    refused = referrals.refusal(referral)
+    refused, confirmed = referrals.refusal(referral), _confirmed(request)
     named = Participant.objects.visible_to(request.user, Permission.SEE_IDENTITY).filter(pk=participant.pk)
     card.identity = reveal(participant, by=request.user) if named.exists() else None
     context = {
         "card": card,
         "tel": _dialed(card.identity.phone) if card.identity else "",
         "refused": refused,
-        "outcomes": OUTCOMES,
+        "confirmed": confirmed,
+        "identity_form": IdentityForm(),
+        "outcomes": OUTCOMES if refused else REACHED if confirmed else UNTOLD,
         "logged_later": refused is not None and refused.code in LOGGED_LATER,
         "settlements": [(event, SETTLING[event]) for event in referrals.settlements(referral)],
         "consented": conduct.has_consent_for_dxa(participant),

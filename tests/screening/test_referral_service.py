@@ -26,6 +26,7 @@ from tests.factories import (
     forget,
     freeze_and_sign,
     high_risk,
+    identity_for,
     in_arm,
     make_participant,
     make_world,
@@ -70,7 +71,8 @@ def at(offer: Referral, day: int, hour: int = 10, minute: int = 0) -> datetime:
 def call(
     world: World, offer: Referral, outcome: ContactOutcome, day: int = 1, hour: int = 10
 ) -> ContactAttempt:
-    return referrals.record_attempt(offer, outcome=outcome, by=world.caller, occurred_at=at(offer, day, hour))
+    said = {"outcome": outcome, "identity": identity_for(outcome)}
+    return referrals.record_attempt(offer, **said, by=world.caller, occurred_at=at(offer, day, hour))
 
 
 def state(offer: Referral) -> str:

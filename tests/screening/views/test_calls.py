@@ -16,6 +16,7 @@ from trial.models import Consent, Participant, TrialKind
 from trial.services import calendars, conduct, people
 
 pytestmark = pytest.mark.django_db
+BY_NAME = {"identity": "name_and_birth_date"}
 
 
 @pytest.fixture
@@ -127,7 +128,7 @@ def test_the_enter_key_records_nothing(world, offer):
 def test_from_yes_to_the_scan(world, offer):
     client, when = browser(world.caller), local(world, 3, 9)
 
-    said = words(client.post(url("call-attempt", offer), {"outcome": "accepted"}, follow=True))
+    said = words(client.post(url("call-attempt", offer), {"outcome": "accepted", **BY_NAME}, follow=True))
     assert "Consent to the scan" in said
 
     consent = {"form_version": "2.1", "agreed": "on"}
@@ -143,7 +144,7 @@ def test_from_yes_to_the_scan(world, offer):
 
 
 def accepted_and_booked(world, offer, days=1):
-    referrals.record_attempt(offer, outcome="accepted", by=world.caller)
+    referrals.record_attempt(offer, outcome="accepted", **BY_NAME, by=world.caller)
     conduct.record_consent(offer.participant, form_version="1", scope="dxa", by=world.caller)
     return referrals.book(offer, scheduled_at=local(world, days, 10), by=world.caller)
 
@@ -190,7 +191,7 @@ def test_a_moved_appointment_keeps_its_history(world, offer):
 
 def test_nothing_is_booked_outside_the_window_or_without_consent(world, offer):
     client = browser(world.caller)
-    client.post(url("call-attempt", offer), {"outcome": "accepted"})
+    client.post(url("call-attempt", offer), {"outcome": "accepted", **BY_NAME})
 
     without = client.post(url("call-book", offer), moment("scheduled_at", local(world, 3, 9)))
     client.post(url("call-consent", offer), {"form_version": "1", "agreed": "on"})
@@ -228,7 +229,7 @@ def test_a_next_call_lies_ahead_inside_the_window_and_the_hours(world, offer, da
 
 def test_a_scan_is_not_booked_for_a_day_that_is_over(world, offer):
     client = browser(world.caller)
-    client.post(url("call-attempt", offer), {"outcome": "accepted"})
+    client.post(url("call-attempt", offer), {"outcome": "accepted", **BY_NAME})
     client.post(url("call-consent", offer), {"form_version": "1", "agreed": "on"})
     yesterday = clock.now(world.trial) - timedelta(days=1)
 
@@ -239,7 +240,7 @@ def test_a_scan_is_not_booked_for_a_day_that_is_over(world, offer):
 
 def test_consent_needs_the_tick(world, offer):
     client = browser(world.caller)
-    client.post(url("call-attempt", offer), {"outcome": "accepted"})
+    client.post(url("call-attempt", offer), {"outcome": "accepted", **BY_NAME})
 
     answer = client.post(url("call-consent", offer), {"form_version": "2.1"})
 
@@ -356,7 +357,7 @@ def test_in_a_recorded_trial_nobody_is_called():
 
 def test_who_declined_may_ring_back(world, offer):
     client = browser(world.caller)
-    client.post(url("call-attempt", offer), {"outcome": "declined"})
+    client.post(url("call-attempt", offer), {"outcome": "declined", **BY_NAME})
     assert "Rang back and accepts" in words(client.get(url("call-sheet", offer)))
 
     client.post(url("call-settle", offer, "accept"))
@@ -456,3 +457,47 @@ def test_on_a_day_off_the_list_and_the_sheet_say_so_and_nobody_is_due(world, off
     assert "Now 1" in due and "Today is" not in due
     assert "Now 0" in off and "Today is closed at this site (typhoon): nobody is due before" in off
     assert "Today is no working day:" in words(client.get(url("call-sheet", offer)))
+
+
+# --- who is it? ---------------------------------------------------------------------------------------------
+
+
+def test_nothing_of_the_offer_is_on_the_sheet_before_it_is_known_who_speaks(world, offer):
+    client = browser(world.caller)
+    first = words(client.get(url("call-sheet", offer)))
+
+    assert "First, who is it?" in first and "Somebody else?" in first
+    for told in ("What to say", "bone", "Accepts the scan", "Declines", "Thinking it over"):
+        assert told not in first, told
+    assert "No answer" in first and "Wrong number" in first and "Has died" in first
+
+    then = words(client.get(url("call-sheet", offer), BY_NAME))
+
+    assert "by full name and date of birth." in then and "What to say" in then
+    assert "Accepts the scan" in then and "First, who is it?" not in then and "No answer" not in then
+    assert "First, who is it?" in words(client.get(url("call-sheet", offer), {"identity": "a guess"}))
+
+
+def test_a_yes_is_recorded_with_how_it_was_known_who_said_it(world, offer):
+    client = browser(world.caller)
+
+    refused = client.post(url("call-attempt", offer), {"outcome": "accepted"})
+    assert refused.status_code == 422
+    assert "Confirm first who it is: ask for full name and date of birth" in words(refused)
+    assert "What to say" not in words(refused) and not offer.attempts.exists()
+
+    client.post(url("call-attempt", offer), {"outcome": "accepted", **BY_NAME})
+    assert offer.attempts.get().identity == "name_and_birth_date"
+
+
+def test_somebody_else_asks_to_be_called_back_and_nobody_is_identified(world, offer):
+    browser(world.caller).post(url("call-attempt", offer), {"outcome": "call_back"})
+    assert offer.attempts.get().identity == ""
+
+
+def test_what_was_typed_stays_in_the_step_it_was_typed_in(world, offer):
+    half = {"outcome": "thinking", "next_call_at_0": "2023-02-20", **BY_NAME}
+    answer = browser(world.caller).post(url("call-attempt", offer), half)
+
+    assert answer.status_code == 422 and "It is the participant" in words(answer)
+    assert 'name="identity" value="name_and_birth_date"' in answer.content.decode()
