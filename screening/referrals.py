@@ -69,6 +69,21 @@ class IdentityCheck(StrEnum):
 IDENTITY_NOT_RECORDED = "not_recorded"
 
 
+class CommunicationKind(StrEnum):
+    """What a participant is told once the trial's scan has a result."""
+
+    RESULT = "result"
+    TREATMENT = "treatment"
+
+
+class Means(StrEnum):
+    """How a result is told."""
+
+    TELEPHONE = "telephone"
+    LETTER = "letter"
+    IN_PERSON = "in_person"
+
+
 class AppointmentState(StrEnum):
     """Where an appointment stands; a moved one is followed by a new one."""
 

@@ -15,6 +15,7 @@ class Section(StrEnum):
     """A part of the worklist, in the order of the page."""
 
     NOW = "now"
+    RESULT = "result"
     ENDING = "ending"
     NEW = "new"
     LATER = "later"
@@ -36,6 +37,7 @@ class Standing:
     appointment_at: datetime | None = None
     came: bool = False
     day_off: bool = False
+    result_untold: bool = False
 
 
 def section_of(standing: Standing, contact: Contact, *, at: datetime) -> Section | None:
@@ -45,6 +47,8 @@ def section_of(standing: Standing, contact: Contact, *, at: datetime) -> Section
     called = standing.last_attempt_at
     done = Section.DONE if called and called.astimezone(zone).date() == today else None
     days_left = (offer.window_ends_on - today).days
+    if standing.result_untold:
+        return Section.RESULT
     if _needs_nobody(standing):
         return done
     if days_left < 0 and not standing.appointment_at:

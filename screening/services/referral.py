@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from screening.models import Appointment, ContactAttempt, DxaExam, Referral
 from screening.referrals import (
@@ -54,7 +54,24 @@ def open_all(allocations: Sequence[Allocation], *, by: User | None) -> list[Refe
     ]
     with audit.context(by=by, why="The scan is offered"):
         bulk.insert(made)
+        _stop_unworkable(made)
     return made
+
+
+def _stop_unworkable(made: Sequence[Referral]) -> None:
+    """Stop at once the offers of people whom nobody may call, who objected before the draw.
+
+    The offer is opened all the same: everybody of the arm has one, so that offers add up to the arm, and its
+    history says that it was stopped, which is not that the scan was declined.
+    """
+    out = Q(do_not_call=True) | Q(state__in=[State.WITHDRAWN, State.DIED])
+    people = Participant.objects.filter(out, allocation__in=[row.allocation_id for row in made])
+    stopped = Referral.objects.filter(allocation__participant__in=people, state=ReferralState.OPEN)
+    keys = list(stopped.values_list("pk", flat=True))
+    Referral.objects.filter(pk__in=keys).update(state=ReferralState.STOPPED)
+    for row in made:
+        if row.pk in keys:
+            row.state = ReferralState.STOPPED
 
 
 def offer_of(referral: Referral) -> Offer:
@@ -89,8 +106,8 @@ def record_attempt(
 ) -> ContactAttempt:
     """Record one try to reach a participant, how the person was identified, and what it leads to."""
     with audit.context(by=by, why="A contact attempt is recorded"):
-        referral = _locked(referral)
-        stamp = _stamp(referral, occurred_at)
+        referral = locked(referral)
+        stamp = stamp_of(referral, occurred_at)
         if no := refusal(referral, at=stamp["occurred_at"]):
             raise Refused(no.sentence)
         made, limit = referral.attempts.count() + 1, referral.protocol_version.protocol.contact.max_attempts
@@ -163,7 +180,7 @@ def settlements(referral: Referral) -> list[ReferralEvent]:
 def settle(referral: Referral, *, event: ReferralEvent, by: User) -> Referral:
     """Settle a referral without a call, where that is due."""
     with audit.context(by=by, why=f"Referral settled: {event.value.replace('_', ' ')}"):
-        referral = _locked(referral)
+        referral = locked(referral)
         if event not in settlements(referral):
             raise Refused(f"“{event.value.replace('_', ' ')}” is not due here now. Load the page again.")
         return move(referral, event=event, by=by)
@@ -193,10 +210,10 @@ def book(
 ) -> Appointment:
     """Book the scan of somebody who accepted and consented, inside the window."""
     with audit.context(by=by, why="An appointment is booked"):
-        referral = _locked(referral)
+        referral = locked(referral)
         _check_booking(referral, scheduled_at)
         return Appointment.objects.create(
-            referral=referral, scheduled_at=scheduled_at, **_stamp(referral, occurred_at)
+            referral=referral, scheduled_at=scheduled_at, **stamp_of(referral, occurred_at)
         )
 
 
@@ -225,7 +242,7 @@ def end_appointment(
 ) -> Appointment:
     """Record that an appointment was kept, missed or cancelled."""
     with audit.context(by=by, why=f"Appointment: {event.value}"):
-        referral = _locked(appointment.referral)
+        referral = locked(appointment.referral)
         appointment = Appointment.objects.select_for_update().get(pk=appointment.pk)
         day = referral.participant.site.local(appointment.scheduled_at).date()
         # By the day: people come early.
@@ -346,7 +363,8 @@ def _cancel_booked(referral: Referral, reason: str) -> None:
         appointment.save(update_fields=["state", "reason"])
 
 
-def _locked(referral: Referral) -> Referral:
+def locked(referral: Referral) -> Referral:
+    """Lock a participant and the offer, and return the offer as it stands now."""
     # The participant first, then the offer, then its appointments: everybody in this order, so that a call and
     # a withdrawal at the same moment wait for each other and never both.
     Participant.objects.select_for_update(of=("self",)).get(allocation=referral.allocation_id)
@@ -358,5 +376,6 @@ def _locked(referral: Referral) -> Referral:
     return locked
 
 
-def _stamp(referral: Referral, occurred_at: datetime | None) -> dict:
+def stamp_of(referral: Referral, occurred_at: datetime | None) -> dict:
+    """Return when something about an offer happened and the protocol version in force."""
     return conduct.stamp(referral.participant.trial, occurred_at)

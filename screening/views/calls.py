@@ -10,7 +10,14 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from screening.forms import AppointmentForm, AttemptForm, ConsentForm, IdentityForm
+from screening.forms import (
+    AppointmentForm,
+    AttemptForm,
+    ConsentForm,
+    IdentityForm,
+    ResultForm,
+    TreatmentReferralForm,
+)
 from screening.models import Appointment, Referral
 from screening.referrals import (
     NOBODY_SPOKEN_TO,
@@ -22,6 +29,7 @@ from screening.referrals import (
     ReferralState,
     RefusalCode,
 )
+from screening.services import communication
 from screening.services import referral as referrals
 from screening.views.worklist import card_of, offers
 from trial.models import Participant
@@ -148,6 +156,36 @@ def end_appointment(request: SignedIn, pk: UUID, event: str) -> HttpResponse:
 
 @require_POST
 @page(Permission.RECORD_CALL)
+def tell_result(request: SignedIn, pk: UUID) -> HttpResponse:
+    """Record that the result of the scan was told."""
+    referral = _offer(request, pk, Permission.RECORD_CALL)
+    form = ResultForm(request.POST, site=referral.participant.site)
+    if form.is_valid():
+        with refusals(tell=partial(form.add_error, None)):
+            communication.tell_result(referral, by=request.user, **form.cleaned_data)
+    if form.errors:
+        return _sheet(request, referral, result_form=form)
+    messages.success(request, f"{referral.participant}: that the result was told is recorded.")
+    return redirect("call-sheet", pk)
+
+
+@require_POST
+@page(Permission.RECORD_CALL)
+def refer_for_treatment(request: SignedIn, pk: UUID) -> HttpResponse:
+    """Record that the participant was referred for treatment."""
+    referral = _offer(request, pk, Permission.RECORD_CALL)
+    form = TreatmentReferralForm(request.POST, site=referral.participant.site)
+    if form.is_valid():
+        with refusals(tell=partial(form.add_error, None)):
+            communication.refer_for_treatment(referral, by=request.user, **form.cleaned_data)
+    if form.errors:
+        return _sheet(request, referral, treatment_form=form)
+    messages.success(request, f"{referral.participant}: the referral for treatment is recorded.")
+    return redirect("call-sheet", pk)
+
+
+@require_POST
+@page(Permission.RECORD_CALL)
 def settle(request: SignedIn, pk: UUID, event: str) -> HttpResponse:
     """Settle an offer without a call."""
     referral = _offer(request, pk, Permission.RECORD_CALL)
@@ -229,6 +267,8 @@ def _sheet(request: SignedIn, referral: Referral, **bound: Any) -> HttpResponse:
         "may_record": may(request.user, Permission.RECORD_CALL, participant.trial, participant.site),
         "attempt_form": _attempt_form(referral),
         "consent_form": ConsentForm(),
+        "result_form": ResultForm(site=participant.site),
+        "treatment_form": TreatmentReferralForm(site=participant.site),
         "appointment_form": _appointment_form(referral),
     } | bound
     return render(request, "screening/call_sheet.html", context, status=NOT_SAVED if bound else 200)

@@ -6,12 +6,18 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from screening.models import Appointment, ContactAttempt, Referral
-from screening.referrals import TO_BE_CALLED, AppointmentState, ContactOutcome, day_of_window
+from screening.models import Appointment, Communication, ContactAttempt, DxaExam, Referral
+from screening.referrals import (
+    TO_BE_CALLED,
+    AppointmentState,
+    CommunicationKind,
+    ContactOutcome,
+    day_of_window,
+)
 from screening.services import referral as referrals
 from screening.services.outcomes import age_at
 from screening.worklist import Section, Standing, section_of
@@ -24,9 +30,13 @@ from trial.protocol_parts import Contact
 from trial.roles import Permission
 from trial.services.calendars import calendar_of
 from trial.services.people import Identity, reveal_all
-from trial.states import ProtocolState
+from trial.states import ProtocolState, State
 
 PAGE_SIZE = 25
+# Who has a result of the trial's scan and was not told it.
+UNTOLD = Exists(DxaExam.objects.filter(appointment__referral=OuterRef("pk"))) & ~Exists(
+    Communication.objects.filter(referral=OuterRef("pk"), kind=CommunicationKind.RESULT)
+)
 A_DAY = timedelta(days=1)
 
 
@@ -44,6 +54,10 @@ LABELS = {
         "Now",
         "Nobody waits at this moment. Call-backs come here when they are due and calls are allowed; "
         "so do people to be booked, and appointments of which nobody has said whether they were kept.",
+    ),
+    Section.RESULT: (
+        "Result to tell",
+        "No result of a scan waits to be told. People come here when the result of their scan is recorded.",
     ),
     Section.ENDING: (
         "Window ending",
@@ -133,6 +147,22 @@ class Card:
         return any(a.state == AppointmentState.ATTENDED for a in self.referral.appointments.all())
 
     @property
+    def has_result(self) -> bool:
+        """Say whether the trial's scan has a result on record; what it is, is for outcome recorders."""
+        return DxaExam.objects.filter(appointment__referral=self.referral).exists()
+
+    @property
+    def told(self) -> list[Communication]:
+        """Return what the participant was told after the scan, oldest first."""
+        return list(self.referral.communications.all())
+
+    @property
+    def result_untold(self) -> bool:
+        """Say whether a result waits to be told."""
+        told = any(row.kind == CommunicationKind.RESULT for row in self.told)
+        return not told and self.participant.state != State.DIED and self.has_result
+
+    @property
     def section(self) -> Section | None:
         """Return where the card stands on the list."""
         last, booked = self.last, self.appointment
@@ -144,6 +174,7 @@ class Card:
             appointment_at=booked.scheduled_at if booked else None,
             came=self.came,
             day_off=self.day_off is not None,
+            result_untold=self.came and self.result_untold,
         )
         return section_of(standing, self.contact, at=self.at)
 
@@ -190,12 +221,17 @@ def offers(user: User, permission: Permission = Permission.SEE_WORKLIST) -> Quer
         .exclude(allocation__participant__trial__kind=TrialKind.RECORDED)
         .select_related(*people)
         .defer("allocation__evidence", "allocation__strata_values")
-        .prefetch_related("attempts__caller", "appointments", "allocation__participant__site__days")
+        .prefetch_related(
+            "attempts__caller",
+            "appointments",
+            "communications__told_by",
+            "allocation__participant__site__days",
+        )
     )
 
 
 def _cards(user: User) -> list[Card]:
-    rows = offers(user).filter(Q(state__in=TO_BE_CALLED) | Q(pk__in=_called_lately(user)))
+    rows = offers(user).filter(Q(state__in=TO_BE_CALLED) | Q(pk__in=_called_lately(user)) | UNTOLD)
     used = ProtocolVersion.objects.filter(pk__in=rows.order_by().values("protocol_version"))
     contacts = {version.pk: version.protocol.contact for version in used}
     return [_card(row, contacts[row.protocol_version_id]) for row in rows]
@@ -225,7 +261,9 @@ def _by_section(cards: Iterable[Card]) -> dict[Section, list[Card]]:
 
 
 def _first_filled(sections: dict[Section, list[Card]]) -> Section:
-    filled = (section for section in (Section.NOW, Section.ENDING, Section.NEW) if sections[section])
+    filled = (
+        section for section in (Section.NOW, Section.RESULT, Section.ENDING, Section.NEW) if sections[section]
+    )
     return next(filled, Section.NOW)
 
 

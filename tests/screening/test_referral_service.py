@@ -123,6 +123,20 @@ def test_the_window_is_180_days_of_the_sites_calendar(db):
     assert Referral.objects.get().window_ends_on == date(2023, 1, 21) + timedelta(days=180)
 
 
+def test_who_objected_before_the_draw_has_an_offer_that_is_stopped_at_once(world):
+    people = high_risk(world, 4)
+    for person in people:
+        conduct.record_objection(person, by=world.coordinator)
+    frozen = freeze_and_sign(world)
+    cohort.randomize_cohort(frozen, by=world.coordinator)
+
+    offers = list(Referral.objects.all())
+    assert [offer.state for offer in offers] == [S.STOPPED, S.STOPPED]
+    assert history(offers[0]) == ["open", "stopped"]
+    assert all(referrals.refusal(offer) for offer in offers)
+    assert all(referrals.settlements(offer) == [] for offer in offers)
+
+
 # --- calls --------------------------------------------------------------------------------------------------
 
 

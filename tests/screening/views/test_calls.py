@@ -1,5 +1,6 @@
 """A caller's day: the list, the sheet, what is recorded, and everything that is refused without a trace."""
 
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -417,7 +418,7 @@ def test_the_list_takes_no_more_questions_of_the_database_for_more_people(
     randomized(world, 12)
     client = browser(world.caller)
 
-    with django_assert_max_num_queries(22):
+    with django_assert_max_num_queries(23):
         page = client.get(reverse("worklist"), {"section": "new"})
 
     assert "New 6" in words(page)
@@ -501,3 +502,65 @@ def test_what_was_typed_stays_in_the_step_it_was_typed_in(world, offer):
 
     assert answer.status_code == 422 and "It is the participant" in words(answer)
     assert 'name="identity" value="name_and_birth_date"' in answer.content.decode()
+
+
+# --- a control participant, by any way ----------------------------------------------------------------------
+
+BY_KEY = (
+    *("call-sheet", "call-attempt", "call-consent", "call-book", "call-objection"),
+    *("call-result", "call-treatment"),
+)
+
+
+def test_by_no_address_of_the_workflow_a_control_differs_from_nobody(world, offer):
+    control = Participant.objects.filter(allocation__arm="control").first()
+    keys, nobody = (control.pk, control.allocation.pk, control.person_id), uuid.uuid4()
+    client = browser(world.caller)
+
+    def answers(key):
+        places = [reverse(name, args=[key]) for name in BY_KEY]
+        places += [reverse("call-settle", args=[key, event]) for event in ("accept", "give_up", "expire")]
+        places.append(reverse("appointment-end", args=[key, "attend"]))
+        said = [client.post(place, {"outcome": "no_answer", "means": "letter"}) for place in places]
+        said.append(client.get(places[0]))
+        return [(answer.status_code, answer.content.replace(str(key).encode(), b"")) for answer in said]
+
+    unknown = answers(nobody)
+    assert {status for status, _ in unknown} == {404}
+    for key in keys:
+        assert [status for status, _ in answers(key)] == [404] * len(unknown)
+
+
+def test_no_list_or_search_of_the_workflow_finds_a_control(world, offer):
+    control, somebody = (
+        Participant.objects.filter(allocation__arm=arm).first().study_number
+        for arm in ("control", "screening")
+    )
+    pages = {
+        reverse("worklist"): {"section": "new"},
+        reverse("admin:screening_referral_changelist"): {"q": ""},
+        reverse("admin:screening_contactattempt_changelist"): {"q": ""},
+        reverse("admin:screening_appointment_changelist"): {"q": ""},
+        "/api/v1/referrals/": {"trial": world.trial.code},
+    }
+    referrals.record_attempt(offer, outcome="accepted", **BY_NAME, by=world.caller)
+    for user in (world.caller, world.coordinator, world.inspector):
+        client = browser(user)
+        for place, asked in pages.items():
+            searched = [
+                client.get(place, asked | found) for found in ({}, {"q": control}, {"search": control})
+            ]
+            said = "".join(answer.content.decode() for answer in searched)
+            assert f">{control}<" not in said and f'"{control}"' not in said.replace(
+                f'value="{control}"', ""
+            ), place
+        shown = client.get(reverse("admin:screening_referral_changelist"), {"q": somebody}).content.decode()
+        assert (somebody in shown) or user == world.caller
+
+
+def test_admin_pages_of_offers_and_calls_do_not_exist_for_a_control(world, offer):
+    control = Participant.objects.filter(allocation__arm="control").first()
+    for model in ("referral", "contactattempt", "appointment"):
+        for key in (control.pk, control.allocation.pk, uuid.uuid4()):
+            place = reverse(f"admin:screening_{model}_change", args=[key])
+            assert browser(world.coordinator).get(place).status_code == 404
