@@ -100,8 +100,15 @@ def _arm(arm_and_rows: tuple[Arm, list[SubjectRow]]) -> tuple[Arm, tuple[Box, ..
             "detected", "Osteoporosis", _by(found, "by the trial's DXA", lambda row: row.osteoporosis_trial)
         ),
         _listed("left", "Left before the end", _tally((row for row in rows if _end(row)), _end)),
-        Box("analyzed", "Analyzed", len(rows)),
+        Box("analyzed", "Analyzed", len(rows), _contaminated(arm, rows)),
     )
+
+
+def _contaminated(arm: Arm, rows: Sequence[SubjectRow]) -> tuple[Part, ...]:
+    """Count the control participants who were told of a score: they are analyzed as randomized all the same."""
+    told = sum(row.score_told for row in rows) if arm == "control" else 0
+    parts = (Part("told of no score", len(rows) - told), Part("contaminated: told of a score", told))
+    return parts if told else ()
 
 
 def _by(rows: Sequence[SubjectRow], label: str, trial: Callable[[SubjectRow], bool]) -> list[Part]:

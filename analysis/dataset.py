@@ -18,8 +18,10 @@ from screening.densitometry import Measurement, MeasurementSite, MenopausalStatu
 from screening.endpoint import Exam, Findings, findings, in_period
 from screening.indications import iscd_age_sex
 from screening.models import (
+    Communication,
     ContactAttempt,
     Diagnosis,
+    Disclosure,
     DxaExam,
     DxaMeasurement,
     Radiograph,
@@ -120,6 +122,9 @@ class _Facts:
         attempts = of(ContactAttempt, "allocation__participant").order_by("occurred_at")
         self.contacts = dict(attempts.values_list("allocation__participant", "outcome"))
         self.consents = _latest(of(Consent).exclude(kind="waiver").order_by("occurred_at", "recorded_at"))
+        told = of(Communication, "allocation__participant")
+        self.communicated = set(told.values_list("allocation__participant", "kind"))
+        self.disclosed = set(of(Disclosure).values_list("participant_id", flat=True))
         self.exams = _grouped(of(DxaExam))
         self.measurements = _grouped(
             DxaMeasurement.objects.filter(exam__participant__trial=trial), key=lambda m: m.exam_id
@@ -184,6 +189,9 @@ def _enrolment(person: Participant, facts: _Facts) -> dict[str, Any]:
         "called": person.pk in facts.contacts,
         "contact_outcome": facts.contacts.get(person.pk),
         "consented": bool(consent and consent.kind == "consent"),
+        "result_told": (person.pk, "result") in facts.communicated,
+        "treatment_referral": (person.pk, "treatment") in facts.communicated,
+        "score_told": person.pk in facts.disclosed,
     }
 
 
@@ -252,7 +260,8 @@ def to_csv(rows: Iterable[SubjectRow]) -> str:
 def from_csv(text: str) -> list[SubjectRow]:
     """Read what `to_csv` wrote."""
     return [
-        SubjectRow(**{v.name: _read(v, line[v.name]) for v in CODEBOOK})
+        # A freeze from before a column was there has its default.
+        SubjectRow(**{v.name: _read(v, line[v.name]) for v in CODEBOOK if v.name in line})
         for line in csv.DictReader(io.StringIO(text))
     ]
 

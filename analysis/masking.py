@@ -16,6 +16,7 @@ Row = Mapping[str, str]
 
 _TELLS_ARM = (
     "called", "contact_outcome", "consented", "withdrawn", "allocation_error",
+    "result_told", "treatment_referral", "score_told",
     "dxa_trial", "dxa_physician", "dxa_class_trial", "osteoporosis_trial",
 )  # fmt: skip
 _TELLS_RISK = ("risk_class", "films_positive", "not_randomized_reason")

@@ -122,6 +122,11 @@ class SubjectRow:
         str | None, Column("Outcome of the last contact attempt", "text", "contact attempts")
     ] = None
     consented: Annotated[bool, fact("Consented to the trial's DXA", "consent")] = False
+    result_told: Annotated[bool, fact("Told the result of the trial's DXA", "communications")] = False
+    treatment_referral: Annotated[
+        bool, fact("Referred for treatment after the trial's DXA", "communications")
+    ] = False
+    score_told: Annotated[bool, fact("Told a risk score, or that the film was judged", "disclosures")] = False
     withdrawn: Annotated[bool, fact("Withdrawn", STATE)] = False
     died: Annotated[bool, fact("Died during follow-up", "vital status")] = False
 

@@ -9,6 +9,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from screening.models import (
+    Communication,
+    Disclosure,
     ModelVersion,
     Radiograph,
     Receipt,
@@ -16,7 +18,7 @@ from screening.models import (
     RiskAssessment,
     Score,
 )
-from screening.offer_admin import ReferralAdmin  # noqa: F401  its module registers offers
+from screening.offer_admin import said_of
 from screening.outcome_admin import DiagnosisInline, ExamInline, TreatmentInline
 from screening.participant_acts import (
     ACTIVATE,
@@ -32,7 +34,7 @@ from trial import admin as trial_admin
 from trial import conduct_admin
 from trial.conduct_admin import WHEN
 from trial.history import NOTHING
-from trial.models import Allocation, Cohort, Membership, Participant, ProtocolVersion, Trial
+from trial.models import Allocation, Arm, Cohort, Membership, Participant, ProtocolVersion, Trial
 from trial.role_admin import CodesFilter, RoleInline, RoleModelAdmin, StepFilter, of_seen
 from trial.roles import Permission
 
@@ -47,6 +49,14 @@ class FilmInline(RoleInline):
     fields = ("study_date", "state", "reason", "view", "received_at")
 
 
+class DisclosureInline(RoleInline):
+    """What a participant was told of scores, in either arm."""
+
+    model = Disclosure
+    verbose_name_plural = "told of a score"
+    fields = ("occurred_at", "told", "told_by", "how")
+
+
 admin.site.unregister([Participant, Cohort, ProtocolVersion, Trial])
 
 
@@ -55,14 +65,19 @@ class ParticipantAdmin(trial_admin.ParticipantAdmin):
     """Participants with films, risk where it may be seen, and everything that is done to them."""
 
     list_display = (*trial_admin.ParticipantAdmin.list_display, "risk_class")
-    fields = (*trial_admin.ParticipantAdmin.fields, "risk_class")
-    needs = trial_admin.ParticipantAdmin.needs | {"risk_class": P.SEE_SCORE}
+    fields = (*trial_admin.ParticipantAdmin.fields, "risk_class", "contamination", "after_the_scan")
+    needs = trial_admin.ParticipantAdmin.needs | {
+        "risk_class": P.SEE_SCORE,
+        "contamination": P.SEE_ARM,
+        "after_the_scan": P.SEE_WORKLIST,
+    }
     inlines = (
         *trial_admin.ParticipantAdmin.inlines,
         FilmInline,
         ExamInline,
         DiagnosisInline,
         TreatmentInline,
+        DisclosureInline,
     )
     acts = (*SCREENING_ACTS, *trial_admin.ParticipantAdmin.acts)
 
@@ -76,6 +91,16 @@ class ParticipantAdmin(trial_admin.ParticipantAdmin):
     )  # not named `risk`: Django would show the relation of that name instead
     def risk_class(self, row: Any) -> str:
         return row.shown_risk or NOTHING
+
+    @admin.display
+    def contamination(self, row: Any) -> str:
+        told = row.shown_arm == Arm.CONTROL and row.disclosures.exists()
+        return "contaminated: a control participant who was told of a score" if told else NOTHING
+
+    @admin.display
+    def after_the_scan(self, row: Any) -> str:
+        told = Communication.objects.filter(allocation__participant=row)
+        return "; ".join(said_of(c) for c in told.select_related("told_by")) or NOTHING
 
     def get_urls(self) -> list[URLPattern]:
         slip = path(

@@ -24,8 +24,9 @@ from screening.densitometry import (
     vertebrae_used,
 )
 from screening.models import DxaExam
-from screening.referrals import ContactOutcome
-from screening.vocabulary import DiagnosisCode, DrugClass
+from screening.referrals import ContactOutcome, IdentityCheck, Means
+from screening.vocabulary import DiagnosisCode, DrugClass, Told
+from trial.admin_forms import DatedAct, no_arm, text
 from trial.forms import (
     DatedForm,
     LocalForm,
@@ -254,14 +255,68 @@ class MedicationForm(DatedForm):
     started_on = PartialDateField(label="Begun on")
 
 
+class IdentityForm(PageForm):
+    """That the person on the telephone is the participant, and by what they said so."""
+
+    identity = WordField(
+        IdentityCheck,
+        widget=forms.RadioSelect,
+        label="They gave, as on record:",
+        error_messages={
+            "required": "Go on only with the participant, who gave name and birth date or number."
+        },
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["identity"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [(check.value, check.words) for check in IdentityCheck]
+
+
 class AttemptForm(LocalForm):
     """How a call ended; the two moments only where they are not now and not the suggested ones."""
 
     outcome = WordField(
         ContactOutcome, error_messages={"required": "Press the button that says how the call ended."}
     )
+    identity = WordField(
+        IdentityCheck, label="Who it is was confirmed by", required=False, empty="not spoken to"
+    )
     occurred_at = MomentField(label="The call was made earlier", required=False)
     next_call_at = MomentField(label="Call again", required=False)
+
+    def __init__(self, *args: Any, working_day: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["next_call_at"].help_text = f"The next working day is {working_day:%A, %Y-%m-%d}."
+
+
+class ResultForm(LocalForm):
+    """That the result of the scan was told, and how."""
+
+    means = WordField(Means, label="The result was told by")
+    identity = WordField(
+        IdentityCheck,
+        label="On the telephone they gave, as on record",
+        required=False,
+        empty="not on the telephone",
+    )
+    occurred_at = MomentField(label="When it was told, if not just now", required=False)
+
+
+class TreatmentReferralForm(LocalForm):
+    """Where somebody was referred for treatment."""
+
+    referred_to = forms.CharField(max_length=120, validators=[printable], label="Referred for treatment to")
+    occurred_at = MomentField(label="When, if not just now", required=False)
+
+
+class DisclosureForm(DatedAct):
+    """What a participant was told of the model's judgment, by whom, and how it came out."""
+
+    told = WordField(Told, label="The participant was told")
+    told_by = forms.CharField(label="By whom", max_length=120, validators=[printable, no_arm])
+    how = text("How it came out", max_length=400, validators=[no_arm])
 
 
 class ConsentForm(PageForm):

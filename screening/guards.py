@@ -23,6 +23,8 @@ from trial.triggers import (
 APPEND_ONLY = (
     "screening_score",
     "screening_contactattempt",
+    "screening_communication",
+    "screening_disclosure",
     "screening_modelversion",
 )
 CHANGING = (
@@ -57,6 +59,8 @@ ARM_KEYS = (
     constrain("screening_referral", "referral_allocation_arm_fk", _OF_ALLOCATION)
     + constrain("screening_contactattempt", "attempt_allocation_arm_fk", _OF_ALLOCATION)
     + constrain("screening_contactattempt", "attempt_referral_fk", _OF_REFERRAL)
+    + constrain("screening_communication", "communication_allocation_arm_fk", _OF_ALLOCATION)
+    + constrain("screening_communication", "communication_referral_fk", _OF_REFERRAL)
 )
 RECEIPTS = """
 CREATE TRIGGER written_once BEFORE UPDATE OR DELETE ON screening_receipt
@@ -108,15 +112,18 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION check_contact() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE present timestamptz;
+DECLARE present timestamptz; kind text;
 BEGIN
     PERFORM require_offer(NEW.referral_id, NEW.occurred_at, TG_ARGV);
-    SELECT clock_timestamp() - make_interval(days => t.clock_offset_days) INTO present
+    SELECT clock_timestamp() - make_interval(days => t.clock_offset_days), t.kind INTO present, kind
       FROM trial_protocolversion v JOIN trial_trial t ON t.id = v.trial_id WHERE v.id = NEW.protocol_version_id;
     -- A minute, for the clocks of two machines.
     IF NEW.occurred_at > present + interval '1 minute' THEN
         RAISE EXCEPTION 'This call of % lies in the future: it is %.', NEW.occurred_at, present
             USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.identity = 'not_recorded' AND kind <> 'recorded' THEN
+        RAISE EXCEPTION 'Who was spoken to is recorded with the call.' USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
 END $$;
@@ -134,6 +141,39 @@ CREATE TRIGGER check_appointment BEFORE INSERT ON screening_appointment
     FOR EACH ROW EXECUTE FUNCTION check_appointment({ReferralState.ACCEPTED});
 """
 )
+
+# Nobody is told a result that there is not, or referred for treatment before it was told; nobody who objected is
+# called to be told.
+COMMUNICATIONS = """
+CREATE OR REPLACE FUNCTION check_communication() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE p record; day text;
+BEGIN
+    SELECT pa.state, pa.do_not_call, s.time_zone INTO p FROM trial_allocation a
+      JOIN trial_participant pa ON pa.id = a.participant_id JOIN trial_site s ON s.id = pa.site_id
+     WHERE a.id = NEW.allocation_id;
+    day := to_char(NEW.occurred_at AT TIME ZONE p.time_zone, 'YYYY-MM-DD');
+    IF NEW.kind = 'result' AND NOT EXISTS (
+        SELECT 1 FROM screening_dxaexam e JOIN screening_appointment ap ON ap.id = e.appointment_id
+         WHERE ap.referral_id = NEW.referral_id AND NOT e.entered_in_error AND e.exam_date <= day) THEN
+        RAISE EXCEPTION 'There was no result of the trial''s scan on %.', day USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.kind = 'treatment' AND NOT EXISTS (
+        SELECT 1 FROM screening_communication c WHERE c.referral_id = NEW.referral_id AND c.kind = 'result'
+           AND c.occurred_at <= NEW.occurred_at) THEN
+        RAISE EXCEPTION 'Nobody is referred for treatment before the result was told.'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF p.state = 'died' AND NEW.kind = 'result' THEN
+        RAISE EXCEPTION 'This participant has died: no result is told.' USING ERRCODE = 'check_violation';
+    END IF;
+    IF p.do_not_call AND NEW.means = 'telephone' THEN
+        RAISE EXCEPTION 'This participant is not to be called.' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER check_communication BEFORE INSERT ON screening_communication
+    FOR EACH ROW EXECUTE FUNCTION check_communication();
+"""
 
 # Only who the patient rule puts at high risk is allocated, and the allocation keeps that as its evidence.
 RISK = """
@@ -217,10 +257,17 @@ DATES = (
 )
 
 OUTCOMES = ("screening_dxaexam", "screening_diagnosis", "screening_treatment")
-OFFERS = ("screening_referral", "screening_contactattempt")
+OFFERS = ("screening_referral", "screening_contactattempt", "screening_communication")
 CLOCK = guard_clock(
     "recorded_at",
-    (*OUTCOMES, *OFFERS, "screening_score", "screening_riskassessment", "screening_appointment"),
+    (
+        *OUTCOMES,
+        *OFFERS,
+        "screening_disclosure",
+        "screening_score",
+        "screening_riskassessment",
+        "screening_appointment",
+    ),
 ) + guard_clock("received_at", ("screening_radiograph", "screening_receipt"))
 
 TRIALS = (
@@ -241,7 +288,7 @@ TRIALS = (
     )
     + trial_function("radiograph", "SELECT trial_id FROM screening_radiograph WHERE id = NEW.radiograph_id")
     + guard_trial("trial", "screening_radiograph", "screening_receipt")
-    + guard_trial("participant", versioned=(*OUTCOMES, "screening_riskassessment"))
+    + guard_trial("participant", versioned=(*OUTCOMES, "screening_disclosure", "screening_riskassessment"))
     + guard_trial("allocation", versioned=OFFERS)
     + guard_trial("referral", versioned=("screening_appointment",))
     + guard_trial("exam", "screening_dxameasurement")
@@ -251,6 +298,6 @@ TRIALS = (
 INSTALL = "\n".join(
     (
         *(guard_tables(APPEND_ONLY, CHANGING), guard_columns(STAYS), ARM_KEYS, MOVES, DATES, CLOCK, TRIALS),
-        *(NO_MORE_DATA, RECEIPTS, CALLS, RISK, KEPT_RISKS, SCANS),
+        *(NO_MORE_DATA, RECEIPTS, CALLS, COMMUNICATIONS, RISK, KEPT_RISKS, SCANS),
     )
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 
-from screening.models import Appointment, ContactAttempt, Referral
+from screening.models import Appointment, Communication, ContactAttempt, Referral
 from screening.steps import OFFER_STEPS
 from trial.conduct_admin import WHEN, OfParticipant
 from trial.role_admin import RoleInline, StepFilter, of_seen
@@ -32,7 +32,7 @@ class OfReferral(OfParticipant):
 class AttemptInline(RoleInline):
     model = ContactAttempt
     fk_name = "referral"
-    fields = ("occurred_at", "outcome", "caller_name", "next_call_at")
+    fields = ("occurred_at", "outcome", "identity", "caller_name", "next_call_at")
 
     @admin.display(description="caller")
     def caller_name(self, row: ContactAttempt) -> str:
@@ -44,6 +44,24 @@ class AppointmentInline(RoleInline):
     fields = ("scheduled_at", "state", "reason")
 
 
+def said_of(row: Communication) -> str:
+    """Say what was told, how, when and by whom."""
+    local, by = row.referral.participant.site.local(row.occurred_at), row.told_by.shown_name
+    what = f"referred to {row.referred_to}" if row.referred_to else f"result told, {row.get_means_display()}"
+    return f"{what}, {local:%Y-%m-%d}, {by}"
+
+
+class CommunicationInline(RoleInline):
+    model = Communication
+    fk_name = "referral"
+    verbose_name_plural = "after the scan"
+    fields = ("occurred_at", "kind", "means", "identity", "referred_to", "by_name")
+
+    @admin.display(description="by")
+    def by_name(self, row: Communication) -> str:
+        return row.told_by.shown_name
+
+
 @admin.register(Referral)
 class ReferralAdmin(OfReferral):
     """Offers of a scan, with their window, calls and appointments."""
@@ -52,7 +70,7 @@ class ReferralAdmin(OfReferral):
     list_filter = (*OfReferral.list_filter, OfferSteps, "state", "window_ends_on")
     ordering = ("window_ends_on",)
     fields = ("participant", "state", "window_ends_on", "calls", *WHEN)
-    inlines = (AttemptInline, AppointmentInline)
+    inlines = (AttemptInline, AppointmentInline, CommunicationInline)
 
     @admin.display
     def calls(self, row: Referral) -> int:
@@ -65,7 +83,7 @@ class ContactAttemptAdmin(OfReferral):
 
     list_display = ("participant", "occurred_at", "outcome", "next_call_at")
     list_filter = (*OfReferral.list_filter, "outcome")
-    fields = ("participant", "outcome", "next_call_at", *WHEN)
+    fields = ("participant", "outcome", "identity", "next_call_at", *WHEN)
 
 
 @admin.register(Appointment)

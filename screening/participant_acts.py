@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from screening.services import cohort, made_up, referral, setup
+from screening.forms import DisclosureForm
+from screening.services import cohort, contamination, made_up, referral, setup
 from screening.vocabulary import FilmState
 from trial.acts import Act
 from trial.admin_forms import (
@@ -85,6 +86,11 @@ def _error(row: Participant, data: dict[str, Any], by: User) -> str:
     return f"It is on record of {row}, with a protocol deviation. The allocation stands and is analyzed."
 
 
+def _disclose(row: Participant, data: dict[str, Any], by: User) -> str:
+    contamination.record_disclosure(row, **data, by=by)
+    return f"It is on record of {row}, with a major protocol deviation. Tell nobody else."
+
+
 def _freeze(trial: Trial, _: dict[str, Any], by: User) -> str:
     made = cohort.freeze_cohort(trial, by=by)
     return f"A cohort of {made.size} is frozen. Open it under Cohorts to randomize it."
@@ -156,6 +162,16 @@ SCREENING_ACTS = (
         _error,
         AllocationErrorForm,
         possible=lambda row: Allocation.objects.filter(participant=row).exists(),
+    ),
+    Act(
+        "score-told",
+        "Record that a score was told",
+        Permission.RECORD_DEVIATION,
+        "Somebody told the participant a risk score or that the film was judged, otherwise than the protocol says. "
+        "That, by whom and how it came out is documented, and a major protocol deviation is opened. Don't find out "
+        "the arm for it: the report says what follows.",
+        _disclose,
+        DisclosureForm,
     ),
     Act(
         "death",

@@ -10,6 +10,7 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from trial.calendars import Calendar
 from trial.protocol_parts import Contact
 from trial.states import move
 
@@ -49,6 +50,38 @@ class ContactOutcome(StrEnum):
     WRONG_NUMBER = "wrong_number"
     DIED = "died"
     MOVED = "moved"
+
+
+class IdentityCheck(StrEnum):
+    """What the person on the telephone was asked and answered as on record."""
+
+    NAME_AND_BIRTH_DATE = "name_and_birth_date"
+    NAME_AND_NUMBER = "name_and_number"
+
+    @property
+    def words(self) -> str:
+        """Return what is asked, as people say it."""
+        asked = {"name_and_birth_date": "date of birth", "name_and_number": "hospital number"}
+        return f"full name and {asked[self.value]}"
+
+
+# Of a recorded trial, and of calls from before it was asked for.
+IDENTITY_NOT_RECORDED = "not_recorded"
+
+
+class CommunicationKind(StrEnum):
+    """What a participant is told once the trial's scan has a result."""
+
+    RESULT = "result"
+    TREATMENT = "treatment"
+
+
+class Means(StrEnum):
+    """How a result is told."""
+
+    TELEPHONE = "telephone"
+    LETTER = "letter"
+    IN_PERSON = "in_person"
 
 
 class AppointmentState(StrEnum):
@@ -130,6 +163,10 @@ EVENT_OF: Mapping[ContactOutcome, ReferralEvent] = {
 
 TO_BE_CALLED = (S.OPEN, S.ACCEPTED)
 
+# To whom the offer was told, and nobody else may have been: the person, who had said who they are.
+TOLD = (ContactOutcome.ACCEPTED, ContactOutcome.THINKING, ContactOutcome.DECLINED)
+NOBODY_SPOKEN_TO = (ContactOutcome.NO_ANSWER, ContactOutcome.WRONG_NUMBER)
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -179,12 +216,27 @@ def may_call(offer: Offer, contact: Contact, *, at: datetime) -> Refusal | None:
     return _stopped(offer) or _outside_window(offer, local.date()) or _outside_rules(offer, contact, local)
 
 
-def next_call(outcome: ContactOutcome, *, at: datetime, offer: Offer, contact: Contact) -> datetime | None:
-    """Suggest the next call, in the site's time: tomorrow at another time of day; None when none is due.
+def identity_fault(outcome: ContactOutcome, identity: IdentityCheck | None) -> str | None:
+    """Return what is wrong with how the person was identified, or None."""
+    said = outcome.replace("_", " ")
+    if outcome in TOLD and not identity:
+        return (
+            f"“{said}” means that the offer was told. Confirm first who it is: ask for full name and date of birth, "
+            "and go on only if both agree with the record."
+        )
+    if outcome in NOBODY_SPOKEN_TO and identity:
+        return f"“{said}” means that the participant was not spoken to. Leave out that it was them."
+    return None
+
+
+def next_call(
+    outcome: ContactOutcome, *, at: datetime, offer: Offer, contact: Contact, calendar: Calendar
+) -> datetime | None:
+    """Suggest the next call, in the site's time: the next working day at another time; None when none is due.
 
     Half of people prefer mornings and most are reached within three tries, so tries move through the day.
     ``offer`` is as it stood when this call was made.
-    Somebody who is thinking gets three days; who asked to be called back, the same hour tomorrow.
+    Somebody who is thinking gets three days; who asked to be called back, the same hour of the next working day.
     """
     local = at.astimezone(ZoneInfo(offer.time_zone))
     if outcome == ContactOutcome.NO_ANSWER:
@@ -194,9 +246,30 @@ def next_call(outcome: ContactOutcome, *, at: datetime, offer: Offer, contact: C
         day, hour = local.date() + timedelta(days=wait), local.time().replace(second=0, microsecond=0)
     else:
         return None
-    suggested = datetime.combine(day, hour, local.tzinfo)
+    suggested = datetime.combine(calendar.working_day(day), hour, local.tzinfo)
     after = replace(offer, attempts=offer.attempts + 1)
     return None if may_call(after, contact, at=suggested) else suggested
+
+
+def next_call_fault(
+    chosen: datetime, *, after: datetime, offer: Offer, contact: Contact, calendar: Calendar
+) -> str | None:
+    """Return what is wrong with a next call that somebody chose, and what to choose instead; None when nothing is."""
+    local = chosen.astimezone(ZoneInfo(offer.time_zone))
+    said = f"The next call, {local:%Y-%m-%d %H:%M},"
+    if chosen <= after:
+        return f"{said} lies before this one. Choose a later time."
+    if local.date() > offer.window_ends_on:
+        return f"{said} lies after the offer's last day, {offer.window_ends_on}. Choose an earlier one."
+    if not contact.hours_from <= local.time() < contact.hours_to:
+        hours = f"{contact.hours_from:%H:%M} to {contact.hours_to:%H:%M}"
+        return f"{said} is outside the hours in which people may be called, {hours}. Choose another time."
+    if off := calendar.day_off(local.date()):
+        working = calendar.working_day(local.date())
+        return (
+            f"{local.date()} is {off}: the next working day is {working:%A}, {working}. Choose a working day."
+        )
+    return None
 
 
 def _stopped(offer: Offer) -> Refusal | None:

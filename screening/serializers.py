@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from screening.densitometry import Measurement, MeasurementSite, MenopausalStatus, parse_score
 from screening.models import ContactAttempt, DxaExam, DxaMeasurement, Radiograph, Referral, RiskAssessment
-from screening.referrals import ContactOutcome
+from screening.referrals import ContactOutcome, IdentityCheck
 from screening.vocabulary import ReceiptOutcome
 from trial.models import Participant, choices
 from trial.serializers import PartialDateField, ParticipantSerializer
@@ -92,6 +92,11 @@ class AttemptSerializer(serializers.ModelSerializer):
     """One try to reach a participant."""
 
     outcome = serializers.ChoiceField(choices(ContactOutcome))
+    identity = serializers.ChoiceField(
+        choices(IdentityCheck),
+        required=False,
+        help_text="What the participant answered as on record; needed wherever the offer was told.",
+    )
     occurred_at = serializers.DateTimeField(required=False, help_text="Now if left out.")
     referral = serializers.CharField(
         source="referral.state", read_only=True, help_text="Where the offer stands now."
@@ -99,7 +104,7 @@ class AttemptSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = ContactAttempt
-        fields = ["outcome", "occurred_at", "next_call_at", "referral"]
+        fields = ["outcome", "identity", "occurred_at", "next_call_at", "referral"]
 
 
 @extend_schema_field({"type": "string", "format": "decimal", "example": "-2.8"})

@@ -85,3 +85,20 @@ class DrugClass(StrEnum):
     def words(self) -> str:
         """Return the class as people write it."""
         return {"serm": "SERM", "vitamin_d": "vitamin D"}.get(self.value, self.value.replace("_", " "))
+
+
+class Told(StrEnum):
+    """What a participant learned of the model's judgment."""
+
+    SCORE = "score"
+    RISK_CLASS = "risk_class"
+    FILM_JUDGED = "film_judged"
+
+    @property
+    def words(self) -> str:
+        """Return it as part of a sentence."""
+        return {
+            "score": "a risk score",
+            "risk_class": "a risk class",
+            "film_judged": "that the film was judged",
+        }[self.value]

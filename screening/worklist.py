@@ -15,6 +15,7 @@ class Section(StrEnum):
     """A part of the worklist, in the order of the page."""
 
     NOW = "now"
+    RESULT = "result"
     ENDING = "ending"
     NEW = "new"
     LATER = "later"
@@ -24,7 +25,10 @@ class Section(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """What the worklist asks of an offer, beyond the rules of calling; `came` when an appointment was kept."""
+    """What the worklist asks of an offer, beyond the rules of calling.
+
+    `came` when an appointment was kept; `day_off` when today is no working day at the site.
+    """
 
     offer: Offer
     last_attempt_at: datetime | None = None
@@ -32,6 +36,8 @@ class Standing:
     next_call_at: datetime | None = None
     appointment_at: datetime | None = None
     came: bool = False
+    day_off: bool = False
+    result_untold: bool = False
 
 
 def section_of(standing: Standing, contact: Contact, *, at: datetime) -> Section | None:
@@ -41,6 +47,8 @@ def section_of(standing: Standing, contact: Contact, *, at: datetime) -> Section
     called = standing.last_attempt_at
     done = Section.DONE if called and called.astimezone(zone).date() == today else None
     days_left = (offer.window_ends_on - today).days
+    if standing.result_untold:
+        return Section.RESULT
     if _needs_nobody(standing):
         return done
     if days_left < 0 and not standing.appointment_at:
@@ -71,4 +79,4 @@ def _due(standing: Standing, contact: Contact, at: datetime) -> bool:
     # Who had accepted and is open again missed or cancelled the appointment.
     promised = standing.next_call_at is None and standing.last_outcome == ContactOutcome.ACCEPTED
     planned = standing.next_call_at is not None and standing.next_call_at <= at
-    return (promised or planned) and may_call(standing.offer, contact, at=at) is None
+    return not standing.day_off and (promised or planned) and may_call(standing.offer, contact, at=at) is None

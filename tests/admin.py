@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.urls import reverse
 
-from screening.referrals import ContactOutcome
+from screening.referrals import ContactOutcome, IdentityCheck
 from screening.services import cohort, referral
 from tests.browsing import browser
 from tests.factories import World, freeze_and_sign, high_risk, in_arm, referral_of
@@ -31,7 +31,13 @@ def booked(world: World) -> Participant:
     """Return a participant of the screening arm who was called, consented and has an appointment."""
     person = in_arm(under_way(world), "screening")
     offer, since = referral_of(person), noon(21)
-    referral.record_attempt(offer, outcome=ContactOutcome.ACCEPTED, by=world.caller, occurred_at=since)
+    referral.record_attempt(
+        offer,
+        outcome=ContactOutcome.ACCEPTED,
+        identity=IdentityCheck.NAME_AND_BIRTH_DATE,
+        by=world.caller,
+        occurred_at=since,
+    )
     conduct.record_consent(person, form_version="1", scope="dxa", by=world.caller, occurred_at=since)
     referral.book(offer, scheduled_at=noon(23), by=world.caller, occurred_at=since)
     return person

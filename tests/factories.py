@@ -15,6 +15,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from screening.models import ModelVersion, Radiograph, Referral, Score
+from screening.referrals import TOLD, IdentityCheck
 from screening.services import cohort, made_up, scoring
 from screening.services.setup import pin_model, with_waiver
 from screening.vocabulary import FilmState
@@ -237,6 +238,11 @@ def forget(participant: Participant, world: World) -> None:
 def in_arm(allocations: list[Allocation], arm: str) -> Participant:
     """Return the first participant of an arm."""
     return next(a.participant for a in allocations if a.arm == arm)
+
+
+def identity_for(outcome: str) -> IdentityCheck | None:
+    """Return how somebody is identified in a call that ends so: as the rules ask."""
+    return IdentityCheck.NAME_AND_BIRTH_DATE if outcome in TOLD else None
 
 
 def referral_of(participant: Participant) -> Referral:

@@ -15,7 +15,7 @@ from analysis.models import Freeze
 from config.postgres.roles import as_owner
 from screening.densitometry import Measurement, MeasurementSite, parse_score
 from screening.models import RiskAssessment, Score
-from screening.referrals import AppointmentEvent, ContactOutcome
+from screening.referrals import AppointmentEvent, ContactOutcome, IdentityCheck
 from screening.services import cohort, intake, outcomes, referral
 from screening.vocabulary import DiagnosisCode, DrugClass
 from tests.dicom import text_file
@@ -93,7 +93,13 @@ def _noon(day: int) -> datetime:
 
 def _call_and_scan(world: World, person: Participant) -> None:
     offer, by = referral_of(person), world.caller
-    referral.record_attempt(offer, outcome=ContactOutcome.ACCEPTED, by=by, occurred_at=_noon(DAY + 1))
+    referral.record_attempt(
+        offer,
+        outcome=ContactOutcome.ACCEPTED,
+        identity=IdentityCheck.NAME_AND_BIRTH_DATE,
+        by=by,
+        occurred_at=_noon(DAY + 1),
+    )
     conduct.record_consent(person, form_version="1", scope="dxa", by=by, occurred_at=_noon(DAY + 1))
     booked = referral.book(offer, scheduled_at=_noon(DAY + 3), by=by, occurred_at=_noon(DAY + 1))
     referral.end_appointment(booked, event=AppointmentEvent.ATTEND, by=by)

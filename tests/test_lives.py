@@ -40,7 +40,7 @@ from screening.referrals import (
     window_end,
 )
 from screening.services import cohort, referral
-from tests.factories import PASSWORD, high_risk, make_participant, make_world
+from tests.factories import PASSWORD, high_risk, identity_for, make_participant, make_world
 from trial import clock
 from trial.guards import HAPPENINGS, HAPPENINGS_OF_TRIALS
 from trial.keys import key_path
@@ -454,7 +454,8 @@ class Offers(Record):
         offer, moment = self.offer(place), self.at(self.ago - ago)
         may = referral.refusal(offer, at=moment) is None and self.takes_data
         assert not (may and is_out(offer.participant))
-        called = {"outcome": outcome, "by": self.world.caller, "occurred_at": moment}
+        called = {"outcome": outcome, "identity": identity_for(outcome), "occurred_at": moment}
+        called["by"] = self.world.caller
         assert self.act(referral.record_attempt, offer, **called) == may
         if outcome == ContactOutcome.ACCEPTED:
             said = {"form_version": "1", "scope": "dxa", "by": self.world.caller}

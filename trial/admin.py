@@ -31,6 +31,7 @@ from trial.models import (
     ProtocolDeviation,
     ProtocolVersion,
     Site,
+    SiteDay,
     StateChange,
     Trial,
 )
@@ -42,7 +43,7 @@ from trial.services import drafts, people
 from trial.services.delegation import ENTRY_STEPS
 from trial.states import ProtocolState
 from trial.steps import PARTICIPANT_STEPS, condition
-from trial.trial_acts import TRIAL_ACTS, VERSION_ACTS
+from trial.trial_acts import SITE_ACTS, TRIAL_ACTS, VERSION_ACTS
 
 P = Permission
 
@@ -181,13 +182,21 @@ class ProtocolVersionAdmin(RoleModelAdmin):
         return protocol_lines(version.protocol.to_dict(), sealed=sealed)
 
 
+class SiteDayInline(RoleInline):
+    model = SiteDay
+    verbose_name_plural = "days closed or open out of turn"
+    fields = ("day", "opening", "reason")
+
+
 @admin.register(Site)
 class SiteAdmin(RoleModelAdmin):
-    """Sites."""
+    """Sites, with their calendar."""
 
-    list_display = ("__str__", "time_zone", "enrolled")
+    list_display = ("__str__", "time_zone", "calendar", "enrolled")
     list_filter = (of_seen("trial"),)
-    fields = ("trial", "number", "name", "time_zone", "enrolled")
+    fields = ("trial", "number", "name", "time_zone", "calendar", "enrolled")
+    inlines = (SiteDayInline,)
+    acts = SITE_ACTS
 
 
 class AssessmentInline(RoleInline):

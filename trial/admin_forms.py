@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from trial.acts import ActForm
 from trial.blinding import DEVIATION_CATEGORIES
+from trial.calendars import Opening
 from trial.forms import (
     SEX_ALIASES,
     LocalForm,
@@ -235,6 +236,28 @@ class DraftForm(ActForm):
         max_length=200,
         required=False,
         help_text="As the ethics board gave it, if this trial has one.",
+    )
+
+
+class CalendarForm(ActForm):
+    """Whose public holidays count at a site."""
+
+    calendar = forms.CharField(
+        max_length=12,
+        validators=[printable],
+        help_text="A country's code such as TW, or that of a part of one such as DE-BY.",
+    )
+
+
+class DayForm(ActForm):
+    """A day on which one site is closed or open out of turn."""
+
+    day = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}))
+    opening = WordField(Opening, label="On this day the site is")
+    reason = forms.CharField(
+        max_length=120,
+        validators=[printable],
+        help_text="Shown to whoever plans a call: typhoon, moving house, make-up working day.",
     )
 
 

@@ -12,12 +12,12 @@ from django.db.models import F, Q, QuerySet
 from trial.models import Allocation, Consent, ProtocolDeviation
 
 access_log = logging.getLogger("screentrial.access")
-CALLS, WINDOW = "call or offer", "scan outside window"
+CALLS, WINDOW, SCORE = "call or offer", "scan outside window", "film or score"
 DEVIATION_CATEGORIES = (
     "eligibility",
     "consent",
     "allocation",
-    "film or score",
+    SCORE,
     CALLS,
     WINDOW,
     "outcome",

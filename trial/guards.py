@@ -46,6 +46,7 @@ KEPT_BUT_CHANGING = (
     "trial_trial",
     "trial_protocolversion",
     "trial_site",
+    "trial_siteday",
     "trial_membership",
     "trial_person",
     "trial_participant",
@@ -68,6 +69,7 @@ STAYS = {
         *("given_by_id", "carried_over"),
     ),
     "trial_person": ("identity_hash", "of_test_id"),
+    "trial_siteday": ("site_id", "day"),
     "trial_baseline": ("participant_id",),
     "trial_protocoldeviation": ("trial_id", "participant_id"),
     "trial_erasure": ("participant_id", "reason", "requested_by_id"),
@@ -344,6 +346,8 @@ CLOCK = guard_clock(
 TRIALS = (
     trial_function("trial", "NEW.trial_id")
     + trial_function("participant", "SELECT trial_id FROM trial_participant WHERE id = NEW.participant_id")
+    + trial_function("site", "SELECT trial_id FROM trial_site WHERE id = NEW.site_id")
+    + guard_trial("site", "trial_siteday")
     + guard_trial("trial", versioned=HAPPENINGS_OF_TRIALS)
     + guard_trial("participant", "trial_baseline", versioned=HAPPENINGS)
 )

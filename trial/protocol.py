@@ -99,6 +99,8 @@ class Protocol:
         for name in WHERE_TAKEN:
             if not allocation[name]:
                 del allocation[name]
+        if not self.contact.weekdays:  # a protocol from before they were asked for keeps its checksum
+            del plain["contact"]["weekdays"]
         return plain
 
     def sha256(self) -> str:

@@ -65,6 +65,18 @@ class Timing(StrEnum):
     AUTOMATIC = "automatic"
 
 
+class Weekday(StrEnum):
+    """Days of the week, Monday first."""
+
+    MONDAY = "monday"
+    TUESDAY = "tuesday"
+    WEDNESDAY = "wednesday"
+    THURSDAY = "thursday"
+    FRIDAY = "friday"
+    SATURDAY = "saturday"
+    SUNDAY = "sunday"
+
+
 class ConsentPolicy(StrEnum):
     """Consent before randomization, or of the screening arm after it (single-consent Zelen)."""
 
@@ -232,16 +244,28 @@ class Consent:
 
 @dataclass(frozen=True)
 class Contact:
-    """How often and between which hours, local to the site, people may be called."""
+    """How often, between which hours, local to the site, and on which weekdays people may be called.
+
+    A protocol that names no weekdays means Monday to Friday.
+    """
 
     max_attempts: int
     hours_from: time
     hours_to: time
+    weekdays: tuple[Weekday, ...] = ()
+
+    @property
+    def days(self) -> tuple[Weekday, ...]:
+        """Return the weekdays on which calls are planned."""
+        return self.weekdays or tuple(Weekday)[:5]
 
     @classmethod
     def read(cls, r: Reader) -> "Contact":
         """Read the part."""
-        return r.done(cls(r.whole("max_attempts", 1, 50), r.clock("hours_from"), r.clock("hours_to")))
+        weekdays = r.optional("weekdays", lambda: r.codes("weekdays", Weekday, at_least=1)) or ()
+        return r.done(
+            cls(r.whole("max_attempts", 1, 50), r.clock("hours_from"), r.clock("hours_to"), weekdays)
+        )
 
 
 @dataclass(frozen=True)

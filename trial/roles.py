@@ -59,6 +59,7 @@ class Permission(StrEnum):
     IMPORT_CLINICAL = "import_clinical"
     UPLOAD_FILMS = "upload_films"
     SEE_INTAKE = "see_intake"
+    KEEP_CALENDAR = "keep_calendar"
     EDIT_PROTOCOL = "edit_protocol"
     APPROVE_PROTOCOL = "approve_protocol"
     SIGN_PROTOCOL = "sign_protocol"
@@ -121,6 +122,7 @@ MEANINGS: Mapping[Permission, str] = {
     P.IMPORT_CLINICAL: "Import clinical facts from CSV.",
     P.UPLOAD_FILMS: "Send radiographs.",
     P.SEE_INTAKE: "See what became of each file received, without its score.",
+    P.KEEP_CALENDAR: "Name a site's calendar of holidays, and the days on which it is closed or open out of turn.",
     P.EDIT_PROTOCOL: "Write a draft protocol version.",
     P.APPROVE_PROTOCOL: "Approve a protocol version written by somebody else.",
     P.SIGN_PROTOCOL: "Sign a protocol version; two people must, before it takes effect.",
@@ -168,14 +170,8 @@ _GRANTS: Mapping[Role, tuple[Permission, ...]] = {
     ),
     R.COORDINATOR: (
         *(*_PEOPLE, *_CONDUCT, *_CALLS, *_UNBLINDED, P.REGISTER_PEOPLE, P.RANDOMIZE, P.SIGN_COHORT),
-        *(
-            P.UPLOAD_FILMS,
-            P.SEE_INTAKE,
-            P.EDIT_PROTOCOL,
-            P.SIGN_PROTOCOL,
-            P.SEE_REPORT_POOLED,
-            P.SEE_DELEGATION,
-        ),
+        *(P.UPLOAD_FILMS, P.SEE_INTAKE, P.KEEP_CALENDAR, P.EDIT_PROTOCOL, P.SIGN_PROTOCOL),
+        *(P.SEE_REPORT_POOLED, P.SEE_DELEGATION),
     ),
     R.CALLER: (*_CALLS, P.SEE_IDENTITY),
     R.OUTCOME_RECORDER: (P.SEARCH_PEOPLE, P.SEE_IDENTITY, P.RECORD_OUTCOME, P.SEE_OUTCOMES),

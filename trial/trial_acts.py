@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from trial.acts import Act, ActForm
-from trial.admin_forms import AmendmentForm, ListForm, ReasonForm, SignForm
+from trial.admin_forms import AmendmentForm, CalendarForm, DayForm, ListForm, ReasonForm, SignForm
 from trial.allocation_rules import Method
-from trial.models import ProtocolVersion, Trial, User
+from trial.models import ProtocolVersion, Site, Trial, User
 from trial.roles import Permission
-from trial.services import drafts, lists, protocols, signatures, trials
+from trial.services import calendars, drafts, lists, protocols, signatures, trials
 from trial.services.trials import Refused
 from trial.services.verification import Differs, verify
 from trial.states import (
@@ -110,6 +110,43 @@ TRIAL_ACTS = (
         run=_change_key,
         form=ReasonForm,
         possible=lambda trial: trial.state in (TrialState.ACTIVE, TrialState.PAUSED),
+    ),
+)
+
+
+def _name_calendar(site: Site, data: dict[str, Any], by: User) -> str:
+    named = calendars.name_calendar(site, **data, by=by)
+    return f"{named} goes by the public holidays of {named.calendar}."
+
+
+def _set_day(site: Site, data: dict[str, Any], by: User) -> str:
+    made = calendars.set_day(site, **data, by=by)
+    return f"{site} is {made.opening} on {made.day}. Calls already planned stay as they are."
+
+
+def _unlocked(site: Site) -> bool:
+    return site.trial.state != TrialState.LOCKED
+
+
+SITE_ACTS = (
+    Act(
+        name="day",
+        label="Close or open on a day",
+        permission=Permission.KEEP_CALENDAR,
+        says="No call is planned on a day when the site is closed. A day on which it is open, such as a make-up "
+        "working Saturday, is a working day whatever the calendar says. Entered again, the last word counts.",
+        run=_set_day,
+        form=DayForm,
+        possible=_unlocked,
+    ),
+    Act(
+        name="calendar",
+        label="Name the calendar",
+        permission=Permission.KEEP_CALENDAR,
+        says="The public holidays of this calendar are days off at the site. Calls already planned stay as they are.",
+        run=_name_calendar,
+        form=CalendarForm,
+        possible=_unlocked,
     ),
 )
 

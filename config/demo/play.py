@@ -16,7 +16,7 @@ from screening.densitometry import (
     parse_score,
 )
 from screening.models import Appointment, ContactAttempt, Diagnosis, DxaExam, Referral, Treatment
-from screening.referrals import AppointmentEvent, ContactOutcome
+from screening.referrals import TOLD, AppointmentEvent, ContactOutcome, IdentityCheck
 from screening.services import outcomes, referral
 from screening.vocabulary import DiagnosisCode, DrugClass
 from trial.models import Arm, Participant, Trial, User
@@ -65,7 +65,8 @@ class Staff:
             if at > self.now:
                 return
             outcome = ContactOutcome(str(rng.choice(OUTCOMES, p=SHARES)))
-            referral.record_attempt(offer, outcome=outcome, by=self.caller, occurred_at=at)
+            identity = IdentityCheck.NAME_AND_BIRTH_DATE if outcome in TOLD else None
+            referral.record_attempt(offer, outcome=outcome, identity=identity, by=self.caller, occurred_at=at)
             if outcome is ContactOutcome.ACCEPTED:
                 self._book(offer, person, rng, at)
             if outcome in (ContactOutcome.ACCEPTED, ContactOutcome.DECLINED):

@@ -10,6 +10,7 @@ from screening.services import scoring, setup
 from screening.services.setup import pin_model, with_waiver
 from trial.models import Membership, Site, Trial, TrialKind, User
 from trial.protocol import Protocol, template
+from trial.protocol_parts import Weekday
 from trial.roles import UNDELEGATED, Role
 from trial.services import delegation, protocols, signatures, trials
 
@@ -94,5 +95,9 @@ def demonstration_protocol(model: ModelVersion) -> Protocol:
     """Return the OPSCAN template fixed to a model, its threshold and the demonstration's waiver."""
     ready = with_waiver(pin_model(template("opscan"), model), WAIVER)
     # Whoever tries it may sit in any time zone, and nobody is really called.
-    at_any_hour = {"contact.hours_from": "00:00", "contact.hours_to": "23:59"}
+    at_any_hour = {
+        "contact.hours_from": "00:00",
+        "contact.hours_to": "23:59",
+        "contact.weekdays": list(Weekday),
+    }
     return ready.amended(at_any_hour, note="So that the demonstration can be tried at any hour.")

@@ -3,32 +3,36 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from screening.models import Appointment, ContactAttempt, DxaExam, Referral
 from screening.referrals import (
     EVENT_OF,
+    IDENTITY_NOT_RECORDED,
     TRANSITIONS,
     AppointmentEvent,
     AppointmentState,
     ContactOutcome,
+    IdentityCheck,
     Offer,
     ReferralEvent,
     ReferralState,
     Refusal,
+    identity_fault,
     may_call,
     next_appointment_state,
     next_call,
+    next_call_fault,
     next_referral_state,
     window_end,
 )
 from screening.vocabulary import FilmState, IntakeReason
 from trial import audit, bulk, clock
 from trial.blinding import WINDOW
-from trial.models import Allocation, Participant, Severity, Site, User
+from trial.models import Allocation, Participant, Severity, Site, TrialKind, User
 from trial.partial_dates import PartialDate
-from trial.protocol_parts import Contact
 from trial.services import aftermath, conduct
+from trial.services.calendars import calendar_of
 from trial.services.trials import Refused, require_open
 from trial.states import FINAL, AllocationFault, State
 
@@ -50,7 +54,24 @@ def open_all(allocations: Sequence[Allocation], *, by: User | None) -> list[Refe
     ]
     with audit.context(by=by, why="The scan is offered"):
         bulk.insert(made)
+        _stop_unworkable(made)
     return made
+
+
+def _stop_unworkable(made: Sequence[Referral]) -> None:
+    """Stop at once the offers of people whom nobody may call, who objected before the draw.
+
+    The offer is opened all the same: everybody of the arm has one, so that offers add up to the arm, and its
+    history says that it was stopped, which is not that the scan was declined.
+    """
+    out = Q(do_not_call=True) | Q(state__in=[State.WITHDRAWN, State.DIED])
+    people = Participant.objects.filter(out, allocation__in=[row.allocation_id for row in made])
+    stopped = Referral.objects.filter(allocation__participant__in=people, state=ReferralState.OPEN)
+    keys = list(stopped.values_list("pk", flat=True))
+    Referral.objects.filter(pk__in=keys).update(state=ReferralState.STOPPED)
+    for row in made:
+        if row.pk in keys:
+            row.state = ReferralState.STOPPED
 
 
 def offer_of(referral: Referral) -> Offer:
@@ -79,45 +100,49 @@ def record_attempt(
     *,
     outcome: ContactOutcome,
     by: User,
+    identity: IdentityCheck | None = None,
     occurred_at: datetime | None = None,
     next_call_at: datetime | None = None,
 ) -> ContactAttempt:
-    """Record one try to reach a participant and what it leads to."""
+    """Record one try to reach a participant, how the person was identified, and what it leads to."""
     with audit.context(by=by, why="A contact attempt is recorded"):
-        referral = _locked(referral)
-        stamp = _stamp(referral, occurred_at)
+        referral = locked(referral)
+        stamp = stamp_of(referral, occurred_at)
         if no := refusal(referral, at=stamp["occurred_at"]):
             raise Refused(no.sentence)
-        contact, offer = referral.protocol_version.protocol.contact, offer_of(referral)
-        if next_call_at:
-            _check_next_call(referral, next_call_at, after=stamp["occurred_at"], contact=contact)
-        suggested = next_call(outcome, at=stamp["occurred_at"], offer=offer, contact=contact)
+        made, limit = referral.attempts.count() + 1, referral.protocol_version.protocol.contact.max_attempts
         attempt = ContactAttempt.objects.create(
             referral=referral,
             allocation_id=referral.allocation_id,
             caller=by,
             outcome=outcome,
-            next_call_at=next_call_at or suggested,
+            identity=_identified(referral, outcome, identity),
+            next_call_at=_planned(referral, outcome, at=stamp["occurred_at"], chosen=next_call_at),
             **stamp,
         )
-        _follow(referral, outcome, by, last=offer.attempts + 1 >= contact.max_attempts)
+        _follow(referral, outcome, by, last=made >= limit)
     return attempt
 
 
-def _check_next_call(referral: Referral, at: datetime, *, after: datetime, contact: Contact) -> None:
-    local = referral.participant.site.local(at)
-    said = f"The next call, {local:%Y-%m-%d %H:%M},"
-    if at <= after:
-        raise Refused(f"{said} lies before this one. Choose a later time.")
-    if local.date() > referral.window_ends_on:
-        raise Refused(
-            f"{said} lies after the offer's last day, {referral.window_ends_on}. Choose an earlier one."
-        )
-    if not contact.hours_from <= local.time() <= contact.hours_to:
-        hours = f"{contact.hours_from:%H:%M} to {contact.hours_to:%H:%M}"
-        raise Refused(
-            f"{said} is outside the hours in which people may be called, {hours}. Choose another time."
-        )
+def _identified(referral: Referral, outcome: ContactOutcome, identity: IdentityCheck | None) -> str:
+    if identity is None and referral.participant.trial.kind == TrialKind.RECORDED:
+        return IDENTITY_NOT_RECORDED
+    if fault := identity_fault(outcome, identity):
+        raise Refused(fault)
+    return identity or ""
+
+
+def _planned(
+    referral: Referral, outcome: ContactOutcome, *, at: datetime, chosen: datetime | None
+) -> datetime | None:
+    """Return when to call next: as the caller chose, if that can be, or as the rule suggests."""
+    offer, contact = offer_of(referral), referral.protocol_version.protocol.contact
+    calendar = calendar_of(referral.participant.site, contact)
+    if not chosen:
+        return next_call(outcome, at=at, offer=offer, contact=contact, calendar=calendar)
+    if fault := next_call_fault(chosen, after=at, offer=offer, contact=contact, calendar=calendar):
+        raise Refused(fault)
+    return chosen
 
 
 def _follow(referral: Referral, outcome: ContactOutcome, by: User, *, last: bool) -> None:
@@ -155,7 +180,7 @@ def settlements(referral: Referral) -> list[ReferralEvent]:
 def settle(referral: Referral, *, event: ReferralEvent, by: User) -> Referral:
     """Settle a referral without a call, where that is due."""
     with audit.context(by=by, why=f"Referral settled: {event.value.replace('_', ' ')}"):
-        referral = _locked(referral)
+        referral = locked(referral)
         if event not in settlements(referral):
             raise Refused(f"“{event.value.replace('_', ' ')}” is not due here now. Load the page again.")
         return move(referral, event=event, by=by)
@@ -185,10 +210,10 @@ def book(
 ) -> Appointment:
     """Book the scan of somebody who accepted and consented, inside the window."""
     with audit.context(by=by, why="An appointment is booked"):
-        referral = _locked(referral)
+        referral = locked(referral)
         _check_booking(referral, scheduled_at)
         return Appointment.objects.create(
-            referral=referral, scheduled_at=scheduled_at, **_stamp(referral, occurred_at)
+            referral=referral, scheduled_at=scheduled_at, **stamp_of(referral, occurred_at)
         )
 
 
@@ -217,7 +242,7 @@ def end_appointment(
 ) -> Appointment:
     """Record that an appointment was kept, missed or cancelled."""
     with audit.context(by=by, why=f"Appointment: {event.value}"):
-        referral = _locked(appointment.referral)
+        referral = locked(appointment.referral)
         appointment = Appointment.objects.select_for_update().get(pk=appointment.pk)
         day = referral.participant.site.local(appointment.scheduled_at).date()
         # By the day: people come early.
@@ -338,7 +363,8 @@ def _cancel_booked(referral: Referral, reason: str) -> None:
         appointment.save(update_fields=["state", "reason"])
 
 
-def _locked(referral: Referral) -> Referral:
+def locked(referral: Referral) -> Referral:
+    """Lock a participant and the offer, and return the offer as it stands now."""
     # The participant first, then the offer, then its appointments: everybody in this order, so that a call and
     # a withdrawal at the same moment wait for each other and never both.
     Participant.objects.select_for_update(of=("self",)).get(allocation=referral.allocation_id)
@@ -350,5 +376,6 @@ def _locked(referral: Referral) -> Referral:
     return locked
 
 
-def _stamp(referral: Referral, occurred_at: datetime | None) -> dict:
+def stamp_of(referral: Referral, occurred_at: datetime | None) -> dict:
+    """Return when something about an offer happened and the protocol version in force."""
     return conduct.stamp(referral.participant.trial, occurred_at)

@@ -10,9 +10,26 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from screening.forms import AppointmentForm, AttemptForm, ConsentForm
+from screening.forms import (
+    AppointmentForm,
+    AttemptForm,
+    ConsentForm,
+    IdentityForm,
+    ResultForm,
+    TreatmentReferralForm,
+)
 from screening.models import Appointment, Referral
-from screening.referrals import AppointmentEvent, ContactOutcome, ReferralEvent, ReferralState, RefusalCode
+from screening.referrals import (
+    NOBODY_SPOKEN_TO,
+    TOLD,
+    AppointmentEvent,
+    ContactOutcome,
+    IdentityCheck,
+    ReferralEvent,
+    ReferralState,
+    RefusalCode,
+)
+from screening.services import communication
 from screening.services import referral as referrals
 from screening.views.worklist import card_of, offers
 from trial.blinding import arm_shown
@@ -33,6 +50,9 @@ OUTCOMES = (
     (ContactOutcome.DIED, "Has died", "outline-secondary"),
     (ContactOutcome.MOVED, "Moved away", "outline-secondary"),
 )
+# Before it is known who speaks nothing can have been told; after it, somebody was reached.
+UNTOLD = [button for button in OUTCOMES if button[0] not in TOLD]
+REACHED = [button for button in OUTCOMES if button[0] not in (*NOBODY_SPOKEN_TO, ContactOutcome.DIED)]
 # A call made while calls were allowed may still be written down after these.
 LOGGED_LATER = (RefusalCode.OUTSIDE_HOURS, RefusalCode.WINDOW_OVER)
 SETTLING = {
@@ -60,7 +80,7 @@ def call_sheet(request: SignedIn, pk: UUID) -> HttpResponse:
 def record_attempt(request: SignedIn, pk: UUID) -> HttpResponse:
     """Record how a call ended; that somebody has died is asked once, for the button stands among others."""
     referral = _offer(request, pk, Permission.RECORD_CALL)
-    form = AttemptForm(request.POST, site=referral.participant.site)
+    form = _attempt_form(referral, request.POST)
     if form.is_valid() and form.cleaned_data["outcome"] == ContactOutcome.DIED and "sure" not in request.POST:
         return render(request, "screening/death.html", {"card": card_of(referral), "typed": request.POST})
     if form.is_valid():
@@ -137,6 +157,36 @@ def end_appointment(request: SignedIn, pk: UUID, event: str) -> HttpResponse:
 
 @require_POST
 @page(Permission.RECORD_CALL)
+def tell_result(request: SignedIn, pk: UUID) -> HttpResponse:
+    """Record that the result of the scan was told."""
+    referral = _offer(request, pk, Permission.RECORD_CALL)
+    form = ResultForm(request.POST, site=referral.participant.site)
+    if form.is_valid():
+        with refusals(tell=partial(form.add_error, None)):
+            communication.tell_result(referral, by=request.user, **form.cleaned_data)
+    if form.errors:
+        return _sheet(request, referral, result_form=form)
+    messages.success(request, f"{referral.participant}: that the result was told is recorded.")
+    return redirect("call-sheet", pk)
+
+
+@require_POST
+@page(Permission.RECORD_CALL)
+def refer_for_treatment(request: SignedIn, pk: UUID) -> HttpResponse:
+    """Record that the participant was referred for treatment."""
+    referral = _offer(request, pk, Permission.RECORD_CALL)
+    form = TreatmentReferralForm(request.POST, site=referral.participant.site)
+    if form.is_valid():
+        with refusals(tell=partial(form.add_error, None)):
+            communication.refer_for_treatment(referral, by=request.user, **form.cleaned_data)
+    if form.errors:
+        return _sheet(request, referral, treatment_form=form)
+    messages.success(request, f"{referral.participant}: the referral for treatment is recorded.")
+    return redirect("call-sheet", pk)
+
+
+@require_POST
+@page(Permission.RECORD_CALL)
 def settle(request: SignedIn, pk: UUID, event: str) -> HttpResponse:
     """Settle an offer without a call."""
     referral = _offer(request, pk, Permission.RECORD_CALL)
@@ -178,10 +228,21 @@ def _offer(request: SignedIn, pk: UUID, permission: Permission) -> Referral:
     return found
 
 
+def _attempt_form(referral: Referral, data: Any = None) -> AttemptForm:
+    site, working_day = referral.participant.site, card_of(referral).next_working_day
+    return AttemptForm(data, site=site, working_day=working_day)
+
+
 def _appointment_form(referral: Referral, data: Any = None) -> AppointmentForm:
     first_day = card_of(referral).today
     site, last_day = referral.participant.site, referral.window_ends_on
     return AppointmentForm(data, site=site, first_day=first_day, last_day=last_day)
+
+
+def _confirmed(request: SignedIn) -> IdentityCheck | None:
+    """Return by what the person on the telephone was identified in the step before, if they were."""
+    asked = IdentityForm(request.POST or request.GET)
+    return asked.cleaned_data["identity"] if asked.is_valid() else None
 
 
 def _dialed(phone: str) -> str:
@@ -192,21 +253,25 @@ def _dialed(phone: str) -> str:
 def _sheet(request: SignedIn, referral: Referral, **bound: Any) -> HttpResponse:
     """Show the sheet, with a form that was not saved if there is one; whoever looks at a name is logged."""
     participant, card = referral.participant, card_of(referral)
-    refused = referrals.refusal(referral)
+    refused, confirmed = referrals.refusal(referral), _confirmed(request)
     named = Participant.objects.visible_to(request.user, Permission.SEE_IDENTITY).filter(pk=participant.pk)
     card.identity = reveal(participant, by=request.user) if named.exists() else None
     context = {
         "card": card,
         "tel": _dialed(card.identity.phone) if card.identity else "",
         "refused": refused,
-        "outcomes": OUTCOMES,
+        "confirmed": confirmed,
+        "identity_form": IdentityForm(),
+        "outcomes": OUTCOMES if refused else REACHED if confirmed else UNTOLD,
         "logged_later": refused is not None and refused.code in LOGGED_LATER,
         "settlements": [(event, SETTLING[event]) for event in referrals.settlements(referral)],
         "consented": conduct.has_consent_for_dxa(participant),
         "accepted": referral.state == ReferralState.ACCEPTED,
         "may_record": may(request.user, Permission.RECORD_CALL, participant.trial, participant.site),
-        "attempt_form": AttemptForm(site=participant.site),
+        "attempt_form": _attempt_form(referral),
         "consent_form": ConsentForm(),
+        "result_form": ResultForm(site=participant.site),
+        "treatment_form": TreatmentReferralForm(site=participant.site),
         "appointment_form": _appointment_form(referral),
     } | bound
     return render(request, "screening/call_sheet.html", context, status=NOT_SAVED if bound else 200)

@@ -6,26 +6,38 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from screening.models import Appointment, ContactAttempt, Referral
-from screening.referrals import TO_BE_CALLED, AppointmentState, ContactOutcome, day_of_window
+from screening.models import Appointment, Communication, ContactAttempt, DxaExam, Referral
+from screening.referrals import (
+    TO_BE_CALLED,
+    AppointmentState,
+    CommunicationKind,
+    ContactOutcome,
+    day_of_window,
+)
 from screening.services import referral as referrals
 from screening.services.outcomes import age_at
 from screening.worklist import Section, Standing, section_of
 from trial import clock
 from trial.blinding import arm_shown
+from trial.calendars import Calendar
 from trial.models import Membership, Participant, ProtocolVersion, Site, Trial, TrialKind, User
 from trial.pages import SignedIn, page
 from trial.partial_dates import PartialDate
 from trial.protocol_parts import Contact
 from trial.roles import Permission
+from trial.services.calendars import calendar_of
 from trial.services.people import Identity, reveal_all
-from trial.states import ProtocolState
+from trial.states import ProtocolState, State
 
 PAGE_SIZE = 25
+# Who has a result of the trial's scan and was not told it.
+UNTOLD = Exists(DxaExam.objects.filter(appointment__referral=OuterRef("pk"))) & ~Exists(
+    Communication.objects.filter(referral=OuterRef("pk"), kind=CommunicationKind.RESULT)
+)
 A_DAY = timedelta(days=1)
 
 
@@ -44,6 +56,10 @@ LABELS = {
         "Nobody waits at this moment. Call-backs come here when they are due and calls are allowed; "
         "so do people to be booked, and appointments of which nobody has said whether they were kept.",
     ),
+    Section.RESULT: (
+        "Result to tell",
+        "No result of a scan waits to be told. People come here when the result of their scan is recorded.",
+    ),
     Section.ENDING: (
         "Window ending",
         "Nobody's offer ends within 14 days. Who is called late comes here before it is too late.",
@@ -61,6 +77,7 @@ class Card:
 
     referral: Referral
     contact: Contact
+    calendar: Calendar
     at: datetime
     identity: Identity | None = None
 
@@ -78,6 +95,16 @@ class Card:
     def today(self) -> date:
         """Return the site's own day on the trial's calendar."""
         return self.site.local(self.at).date()
+
+    @property
+    def day_off(self) -> str | None:
+        """Return why today is no working day at the site, if so."""
+        return self.calendar.day_off(self.today)
+
+    @property
+    def next_working_day(self) -> date:
+        """Return the next working day after today."""
+        return self.calendar.working_day(self.today + A_DAY)
 
     @property
     def age(self) -> int | None:
@@ -121,6 +148,22 @@ class Card:
         return any(a.state == AppointmentState.ATTENDED for a in self.referral.appointments.all())
 
     @property
+    def has_result(self) -> bool:
+        """Say whether the trial's scan has a result on record; what it is, is for outcome recorders."""
+        return DxaExam.objects.filter(appointment__referral=self.referral).exists()
+
+    @property
+    def told(self) -> list[Communication]:
+        """Return what the participant was told after the scan, oldest first."""
+        return list(self.referral.communications.all())
+
+    @property
+    def result_untold(self) -> bool:
+        """Say whether a result waits to be told."""
+        told = any(row.kind == CommunicationKind.RESULT for row in self.told)
+        return not told and self.participant.state != State.DIED and self.has_result
+
+    @property
     def section(self) -> Section | None:
         """Return where the card stands on the list."""
         last, booked = self.last, self.appointment
@@ -131,6 +174,8 @@ class Card:
             next_call_at=last.next_call_at if last else None,
             appointment_at=booked.scheduled_at if booked else None,
             came=self.came,
+            day_off=self.day_off is not None,
+            result_untold=self.came and self.result_untold,
         )
         return section_of(standing, self.contact, at=self.at)
 
@@ -164,8 +209,7 @@ def worklist(request: SignedIn) -> HttpResponse:
 
 def card_of(referral: Referral) -> Card:
     """Return the card of one offer."""
-    contact = referral.protocol_version.protocol.contact
-    return Card(referral, contact, clock.now(referral.participant.trial))
+    return _card(referral, referral.protocol_version.protocol.contact)
 
 
 def offers(user: User, permission: Permission = Permission.SEE_WORKLIST) -> QuerySet[Referral]:
@@ -179,15 +223,25 @@ def offers(user: User, permission: Permission = Permission.SEE_WORKLIST) -> Quer
         .exclude(allocation__participant__trial__kind=TrialKind.RECORDED)
         .select_related(*people)
         .defer("allocation__evidence", "allocation__strata_values")
-        .prefetch_related("attempts__caller", "appointments")
+        .prefetch_related(
+            "attempts__caller",
+            "appointments",
+            "communications__told_by",
+            "allocation__participant__site__days",
+        )
     )
 
 
 def _cards(user: User) -> list[Card]:
-    rows = offers(user).filter(Q(state__in=TO_BE_CALLED) | Q(pk__in=_called_lately(user)))
+    rows = offers(user).filter(Q(state__in=TO_BE_CALLED) | Q(pk__in=_called_lately(user)) | UNTOLD)
     used = ProtocolVersion.objects.filter(pk__in=rows.order_by().values("protocol_version"))
     contacts = {version.pk: version.protocol.contact for version in used}
-    return [Card(row, contacts[row.protocol_version_id], clock.now(row.participant.trial)) for row in rows]
+    return [_card(row, contacts[row.protocol_version_id]) for row in rows]
+
+
+def _card(row: Referral, contact: Contact) -> Card:
+    participant = row.participant
+    return Card(row, contact, calendar_of(participant.site, contact), clock.now(participant.trial))
 
 
 def _called_lately(user: User) -> Iterable:
@@ -209,7 +263,9 @@ def _by_section(cards: Iterable[Card]) -> dict[Section, list[Card]]:
 
 
 def _first_filled(sections: dict[Section, list[Card]]) -> Section:
-    filled = (section for section in (Section.NOW, Section.ENDING, Section.NEW) if sections[section])
+    filled = (
+        section for section in (Section.NOW, Section.RESULT, Section.ENDING, Section.NEW) if sections[section]
+    )
     return next(filled, Section.NOW)
 
 
@@ -222,8 +278,31 @@ def _reveal(cards: Sequence[Card], user: User) -> None:
         card.identity = identities.get(card.participant.pk)
 
 
-def _places(user: User) -> list[tuple[Site, datetime, Contact]]:
-    """Return the sites with their own time and call hours."""
+class Place(NamedTuple):
+    """A site with its own time, call hours and working days."""
+
+    site: Site
+    now: datetime
+    contact: Contact
+    calendar: Calendar
+
+    @property
+    def day_off(self) -> str | None:
+        """Return why today is no working day there, if so."""
+        return self.calendar.day_off(self.site.local(self.now).date())
+
+    @property
+    def working_day(self) -> date:
+        """Return today, or the first working day after it."""
+        return self.calendar.working_day(self.site.local(self.now).date())
+
+
+def _places(user: User) -> list[Place]:
+    """Return the sites where calls are made."""
     sites = Site.objects.visible_to(user, Permission.SEE_WORKLIST).select_related("trial")
     active = sites.filter(trial__versions__state=ProtocolState.ACTIVE).exclude(trial__kind=TrialKind.RECORDED)
-    return [(site, clock.now(site.trial), site.trial.protocol.contact) for site in active]
+    return [_place(site, site.trial.protocol.contact) for site in active.prefetch_related("days")]
+
+
+def _place(site: Site, contact: Contact) -> Place:
+    return Place(site, clock.now(site.trial), contact, calendar_of(site, contact))

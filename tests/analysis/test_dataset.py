@@ -18,7 +18,7 @@ from analysis.consort import flow
 from analysis.subjects import CODEBOOK, SubjectRow
 from screening.densitometry import Measurement, MeasurementSite
 from screening.models import Appointment
-from screening.referrals import AppointmentEvent, ContactOutcome
+from screening.referrals import AppointmentEvent, ContactOutcome, IdentityCheck
 from screening.services import cohort, intake, outcomes, scoring
 from screening.services import referral as referrals
 from screening.vocabulary import DiagnosisCode, DrugClass
@@ -81,7 +81,13 @@ def accept(world: World, who: Participant) -> Appointment:
     """Let somebody accept, consent and come on the 30th of January."""
     offer = referral_of(who)
     referrals.record_attempt(offer, outcome=ContactOutcome.NO_ANSWER, by=world.caller, occurred_at=on(18))
-    referrals.record_attempt(offer, outcome=ContactOutcome.ACCEPTED, by=world.caller, occurred_at=on(19))
+    referrals.record_attempt(
+        offer,
+        outcome=ContactOutcome.ACCEPTED,
+        identity=IdentityCheck.NAME_AND_BIRTH_DATE,
+        by=world.caller,
+        occurred_at=on(19),
+    )
     conduct.record_consent(who, form_version="1", scope="dxa", by=world.caller, occurred_at=on(19))
     booked = referrals.book(offer, scheduled_at=on(30), by=world.caller, occurred_at=on(19))
     return referrals.end_appointment(booked, event=AppointmentEvent.ATTEND, by=world.caller)

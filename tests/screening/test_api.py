@@ -317,8 +317,12 @@ def attempts(study_number):
 
 def test_a_caller_records_a_call_to_the_screening_arm(world, arms):
     number, client = arms["screening"].study_number, signed_in(world.caller)
+    identified = {"identity": "name_and_birth_date"}
 
-    answer = client.post(attempts(number), {"outcome": "accepted", "occurred_at": NOON})
+    unknown = client.post(attempts(number), {"outcome": "accepted", "occurred_at": NOON})
+    assert refused(unknown, 422, "refused", "Confirm first who it is")
+
+    answer = client.post(attempts(number), {"outcome": "accepted", **identified, "occurred_at": NOON})
 
     assert (answer.status_code, answer.json()["referral"]) == (201, "accepted")
     assert ContactAttempt.objects.get().caller == world.caller

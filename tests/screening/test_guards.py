@@ -70,6 +70,21 @@ def call(offered: SimpleNamespace, day: int, at: time = NOON) -> tuple:
 # --- calls --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("outcome", "identity", "said"),
+    [
+        *((told, "", "told_only_to_who_was_identified") for told in ("accepted", "thinking", "declined")),
+        *((none, "name_and_birth_date", "nobody_identified") for none in ("no_answer", "wrong_number")),
+        ("thinking", "by voice", "identity_check_known"),
+        ("accepted", "not_recorded", "Who was spoken to is recorded with the call."),
+    ],
+)
+def test_the_offer_is_told_to_nobody_whose_identity_is_not_confirmed(offered, outcome, identity, said):
+    assert said in refusal(*copy(offered.attempt, outcome=outcome, identity=identity))
+    sql(*copy(offered.attempt, outcome="thinking", identity="name_and_number"))
+    sql(*copy(offered.attempt, outcome="call_back", identity=""))
+
+
 def test_no_way_leads_to_a_call_of_a_control_participant(offered):
     control, mine = offered.control.pk, offered.referral
 

@@ -26,6 +26,7 @@ from tests.factories import (
     forget,
     freeze_and_sign,
     high_risk,
+    identity_for,
     in_arm,
     make_participant,
     make_world,
@@ -70,7 +71,8 @@ def at(offer: Referral, day: int, hour: int = 10, minute: int = 0) -> datetime:
 def call(
     world: World, offer: Referral, outcome: ContactOutcome, day: int = 1, hour: int = 10
 ) -> ContactAttempt:
-    return referrals.record_attempt(offer, outcome=outcome, by=world.caller, occurred_at=at(offer, day, hour))
+    said = {"outcome": outcome, "identity": identity_for(outcome)}
+    return referrals.record_attempt(offer, **said, by=world.caller, occurred_at=at(offer, day, hour))
 
 
 def state(offer: Referral) -> str:
@@ -119,6 +121,20 @@ def test_the_window_is_180_days_of_the_sites_calendar(db):
 
     assert {a.randomized_on for a in allocations} == {date(2023, 1, 21)}
     assert Referral.objects.get().window_ends_on == date(2023, 1, 21) + timedelta(days=180)
+
+
+def test_who_objected_before_the_draw_has_an_offer_that_is_stopped_at_once(world):
+    people = high_risk(world, 4)
+    for person in people:
+        conduct.record_objection(person, by=world.coordinator)
+    frozen = freeze_and_sign(world)
+    cohort.randomize_cohort(frozen, by=world.coordinator)
+
+    offers = list(Referral.objects.all())
+    assert [offer.state for offer in offers] == [S.STOPPED, S.STOPPED]
+    assert history(offers[0]) == ["open", "stopped"]
+    assert all(referrals.refusal(offer) for offer in offers)
+    assert all(referrals.settlements(offer) == [] for offer in offers)
 
 
 # --- calls --------------------------------------------------------------------------------------------------

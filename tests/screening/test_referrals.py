@@ -19,11 +19,13 @@ from screening.referrals import (
     may_call,
     next_appointment_state,
     next_call,
+    next_call_fault,
     next_referral_state,
     window_end,
 )
+from trial.calendars import Calendar
 from trial.protocol import template
-from trial.protocol_parts import Contact
+from trial.protocol_parts import Contact, Weekday
 from trial.states import TransitionRefused
 
 REFERRAL = """
@@ -47,6 +49,8 @@ cancelled  .      .         .        .
 RANDOMIZED = date(2023, 1, 10)
 TAIPEI = ZoneInfo("Asia/Taipei")
 CONTACT = template("opscan").contact
+EVERY_DAY = Calendar(tuple(Weekday), "TW")
+TAIWAN = Calendar(CONTACT.days, "TW")
 
 
 def pairs(table, states, events):
@@ -193,33 +197,100 @@ def test_call_hours_are_those_of_the_site(hour, minute, allowed):
 @pytest.mark.parametrize(("hour", "then"), [(9, time(12, 30)), (13, time(16)), (17, time(9))])
 def test_nobody_answered_so_try_tomorrow_at_another_time(hour, then):
     suggested = next_call(
-        ContactOutcome.NO_ANSWER, at=taipei(NOON.date(), hour), offer=offer(), contact=CONTACT
+        ContactOutcome.NO_ANSWER,
+        at=taipei(NOON.date(), hour),
+        offer=offer(),
+        contact=CONTACT,
+        calendar=EVERY_DAY,
     )
     assert suggested == datetime.combine(NOON.date() + timedelta(days=1), then, TAIPEI)
 
 
 @pytest.mark.parametrize(("outcome", "days"), [(ContactOutcome.CALL_BACK, 1), (ContactOutcome.THINKING, 3)])
 def test_who_answered_is_called_at_the_same_hour(outcome, days):
-    suggested = next_call(outcome, at=NOON.astimezone(UTC), offer=offer(), contact=CONTACT)
+    suggested = next_call(
+        outcome, at=NOON.astimezone(UTC), offer=offer(), contact=CONTACT, calendar=EVERY_DAY
+    )
     assert suggested == NOON + timedelta(days=days)
     assert suggested.tzinfo == TAIPEI
 
 
 @pytest.mark.parametrize("outcome", sorted(set(ContactOutcome) - {"no_answer", "call_back", "thinking"}))
 def test_other_outcomes_ask_for_no_call(outcome):
-    assert next_call(outcome, at=NOON, offer=offer(), contact=CONTACT) is None
+    assert next_call(outcome, at=NOON, offer=offer(), contact=CONTACT, calendar=EVERY_DAY) is None
 
 
 def test_no_call_is_suggested_that_would_be_refused():
-    assert next_call(ContactOutcome.NO_ANSWER, at=NOON, offer=offer(attempts=4), contact=CONTACT) is None
-    assert next_call(ContactOutcome.NO_ANSWER, at=NOON, offer=offer(attempts=3), contact=CONTACT)
+    assert (
+        next_call(
+            ContactOutcome.NO_ANSWER, at=NOON, offer=offer(attempts=4), contact=CONTACT, calendar=EVERY_DAY
+        )
+        is None
+    )
+    assert next_call(
+        ContactOutcome.NO_ANSWER, at=NOON, offer=offer(attempts=3), contact=CONTACT, calendar=EVERY_DAY
+    )
     last_day = taipei(window_end(RANDOMIZED))
-    assert next_call(ContactOutcome.NO_ANSWER, at=last_day, offer=offer(), contact=CONTACT) is None
+    assert (
+        next_call(ContactOutcome.NO_ANSWER, at=last_day, offer=offer(), contact=CONTACT, calendar=EVERY_DAY)
+        is None
+    )
 
 
 def test_short_hours_still_give_a_time_inside():
     half_hour = Contact(5, time(9, 10), time(9, 40))
     suggested = next_call(
-        ContactOutcome.NO_ANSWER, at=taipei(NOON.date(), 9, 10), offer=offer(), contact=half_hour
+        ContactOutcome.NO_ANSWER,
+        at=taipei(NOON.date(), 9, 10),
+        offer=offer(),
+        contact=half_hour,
+        calendar=EVERY_DAY,
     )
     assert time(9, 10) <= suggested.time() < time(9, 40)
+
+
+# --- working days -------------------------------------------------------------------------------------------
+
+FRIDAY = datetime(2023, 3, 17, 10, tzinfo=TAIPEI)
+BEFORE_NEW_YEAR = datetime(2023, 1, 19, 10, tzinfo=TAIPEI)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "at", "then"),
+    [
+        (ContactOutcome.NO_ANSWER, FRIDAY, datetime(2023, 3, 20, 12, 30, tzinfo=TAIPEI)),
+        (ContactOutcome.CALL_BACK, FRIDAY, datetime(2023, 3, 20, 10, tzinfo=TAIPEI)),
+        (ContactOutcome.CALL_BACK, BEFORE_NEW_YEAR, datetime(2023, 1, 30, 10, tzinfo=TAIPEI)),
+        (ContactOutcome.THINKING, FRIDAY - timedelta(days=1), datetime(2023, 3, 20, 10, tzinfo=TAIPEI)),
+    ],
+)
+def test_the_next_call_is_suggested_for_a_working_day(outcome, at, then):
+    assert next_call(outcome, at=at, offer=offer(), contact=CONTACT, calendar=TAIWAN) == then
+
+
+def test_no_call_is_suggested_after_the_window_when_its_last_day_is_a_day_off():
+    ends_on_sunday = offer(window_ends_on=date(2023, 3, 19))
+    asked = {"at": FRIDAY, "offer": ends_on_sunday, "contact": CONTACT}
+
+    assert next_call(ContactOutcome.CALL_BACK, calendar=TAIWAN, **asked) is None
+    assert next_call(ContactOutcome.CALL_BACK, calendar=EVERY_DAY, **asked)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        (datetime(2023, 1, 26, 10, tzinfo=TAIPEI), "2023-01-26 is Chinese New Year"),
+        (datetime(2023, 1, 28, 10, tzinfo=TAIPEI), "2023-01-28 is a Saturday"),
+    ],
+)
+def test_a_next_call_on_a_day_off_is_refused_with_the_reason_and_the_next_working_day(chosen, said):
+    fault = next_call_fault(chosen, after=BEFORE_NEW_YEAR, offer=offer(), contact=CONTACT, calendar=TAIWAN)
+    assert fault.startswith(said)
+    assert fault.endswith("the next working day is Monday, 2023-01-30. Choose a working day.")
+
+
+@pytest.mark.parametrize(("hour", "allowed"), [(8, False), (9, True), (19, True), (20, False)])
+def test_a_next_call_is_chosen_inside_the_hours(hour, allowed):
+    chosen = datetime(2023, 3, 20, hour, tzinfo=TAIPEI)
+    fault = next_call_fault(chosen, after=FRIDAY, offer=offer(), contact=CONTACT, calendar=TAIWAN)
+    assert (fault is None) is allowed

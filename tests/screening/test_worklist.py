@@ -81,3 +81,11 @@ def test_today_is_the_site_s_day():
     case = standing(CALLED, last_attempt_at=last, next_call_at=NOON + DAY)
 
     assert section_of(case, CONTACT, at=NOON) == Section.DONE
+
+
+def test_nobody_is_due_on_a_day_off_and_a_booking_still_is():
+    due = standing(CALLED, last_attempt_at=NOON - DAY, next_call_at=NOON)
+
+    assert section_of(due, CONTACT, at=NOON) is Section.NOW
+    assert section_of(replace(due, day_off=True), CONTACT, at=NOON) is Section.LATER
+    assert section_of(standing(ACCEPTED, day_off=True), CONTACT, at=NOON) is Section.NOW

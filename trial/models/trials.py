@@ -16,6 +16,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from trial.calendars import Opening, public_holidays
 from trial.guards import SIGN_IN
 from trial.protocol import Protocol
 from trial.roles import DESCRIPTIONS, MATRIX, UNDELEGATED, Permission, Role
@@ -243,6 +244,14 @@ def validate_time_zone(name: str) -> None:
         raise ValidationError(f"{name!r} is not an IANA time zone. Use a name such as Asia/Taipei.") from None
 
 
+def validate_calendar(code: str) -> None:
+    """Refuse a code under which nobody publishes holidays."""
+    try:
+        public_holidays(code)
+    except ValueError as fault:
+        raise ValidationError(str(fault)) from None
+
+
 @tracked()
 class Site(Clinical):
     """A place where a trial runs."""
@@ -255,6 +264,12 @@ class Site(Clinical):
     number = models.PositiveSmallIntegerField()
     name = models.CharField(max_length=120)
     time_zone = models.CharField(max_length=64, default="Asia/Taipei", validators=[validate_time_zone])
+    calendar = models.CharField(
+        max_length=12,
+        default="TW",
+        validators=[validate_calendar],
+        help_text="Whose public holidays count: a country such as TW, or a part of one such as DE-BY.",
+    )
     enrolled = models.PositiveIntegerField(default=0, editable=False)  # counts study numbers given out
 
     class Meta:
@@ -270,6 +285,28 @@ class Site(Clinical):
     def local(self, moment: datetime) -> datetime:
         """Return `moment` in the site's own time."""
         return moment.astimezone(ZoneInfo(self.time_zone))
+
+
+@tracked()
+class SiteDay(Clinical):
+    """A day on which one site is closed, or open, whatever its calendar says."""
+
+    SEE = Permission.SEE_TRIAL
+    TRIAL_PATH = "site__trial"
+    SITE_PATH = "site"
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="days")
+    day = models.DateField()
+    opening = models.CharField(max_length=6, choices=choices(Opening))
+    reason = models.CharField(max_length=120)
+
+    class Meta:
+        ordering = ["-day"]
+        constraints = [
+            models.UniqueConstraint(fields=["site", "day"], name="a_day_once_a_site"),
+            one_of("opening", Opening, "opening_known"),
+            models.CheckConstraint(condition=~Q(reason=""), name="a_day_out_of_turn_has_a_reason"),
+        ]
 
 
 def not_ended() -> Q:

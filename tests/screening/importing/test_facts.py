@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from screening.models import Diagnosis, DxaExam, Referral, Treatment
-from screening.referrals import AppointmentEvent, ContactOutcome, ReferralState
+from screening.referrals import AppointmentEvent, ContactOutcome, IdentityCheck, ReferralState
 from screening.services import cohort, referral
 from tests.factories import (
     World,
@@ -142,7 +142,13 @@ def scanned_by_the_trial(world: World) -> Participant:
     made = cohort.randomize_cohort(frozen, by=world.coordinator, occurred_at=noon(20))
     participant, by = in_arm(made, "screening"), world.caller
     offer = referral_of(participant)
-    referral.record_attempt(offer, outcome=ContactOutcome.ACCEPTED, by=by, occurred_at=noon(21))
+    referral.record_attempt(
+        offer,
+        outcome=ContactOutcome.ACCEPTED,
+        identity=IdentityCheck.NAME_AND_BIRTH_DATE,
+        by=by,
+        occurred_at=noon(21),
+    )
     conduct.record_consent(participant, form_version="1", scope="dxa", by=by, occurred_at=noon(21))
     booked = referral.book(offer, scheduled_at=noon(23), by=by, occurred_at=noon(21))
     referral.end_appointment(booked, event=AppointmentEvent.ATTEND, by=by)

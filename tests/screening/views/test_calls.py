@@ -1,5 +1,6 @@
 """A caller's day: the list, the sheet, what is recorded, and everything that is refused without a trace."""
 
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -11,10 +12,12 @@ from screening.services import referral as referrals
 from tests.browsing import TAIPEI, browser, set_clock, words
 from tests.factories import freeze_and_sign, high_risk, in_arm, make_world, randomized, referral_of
 from trial import clock
+from trial.calendars import Opening
 from trial.models import Consent, Participant, TrialKind
-from trial.services import conduct, people
+from trial.services import calendars, conduct, people
 
 pytestmark = pytest.mark.django_db
+BY_NAME = {"identity": "name_and_birth_date"}
 
 
 @pytest.fixture
@@ -126,7 +129,7 @@ def test_the_enter_key_records_nothing(world, offer):
 def test_from_yes_to_the_scan(world, offer):
     client, when = browser(world.caller), local(world, 3, 9)
 
-    said = words(client.post(url("call-attempt", offer), {"outcome": "accepted"}, follow=True))
+    said = words(client.post(url("call-attempt", offer), {"outcome": "accepted", **BY_NAME}, follow=True))
     assert "Consent to the scan" in said
 
     consent = {"form_version": "2.1", "agreed": "on"}
@@ -142,7 +145,7 @@ def test_from_yes_to_the_scan(world, offer):
 
 
 def accepted_and_booked(world, offer, days=1):
-    referrals.record_attempt(offer, outcome="accepted", by=world.caller)
+    referrals.record_attempt(offer, outcome="accepted", **BY_NAME, by=world.caller)
     conduct.record_consent(offer.participant, form_version="1", scope="dxa", by=world.caller)
     return referrals.book(offer, scheduled_at=local(world, days, 10), by=world.caller)
 
@@ -189,7 +192,7 @@ def test_a_moved_appointment_keeps_its_history(world, offer):
 
 def test_nothing_is_booked_outside_the_window_or_without_consent(world, offer):
     client = browser(world.caller)
-    client.post(url("call-attempt", offer), {"outcome": "accepted"})
+    client.post(url("call-attempt", offer), {"outcome": "accepted", **BY_NAME})
 
     without = client.post(url("call-book", offer), moment("scheduled_at", local(world, 3, 9)))
     client.post(url("call-consent", offer), {"form_version": "1", "agreed": "on"})
@@ -227,7 +230,7 @@ def test_a_next_call_lies_ahead_inside_the_window_and_the_hours(world, offer, da
 
 def test_a_scan_is_not_booked_for_a_day_that_is_over(world, offer):
     client = browser(world.caller)
-    client.post(url("call-attempt", offer), {"outcome": "accepted"})
+    client.post(url("call-attempt", offer), {"outcome": "accepted", **BY_NAME})
     client.post(url("call-consent", offer), {"form_version": "1", "agreed": "on"})
     yesterday = clock.now(world.trial) - timedelta(days=1)
 
@@ -238,7 +241,7 @@ def test_a_scan_is_not_booked_for_a_day_that_is_over(world, offer):
 
 def test_consent_needs_the_tick(world, offer):
     client = browser(world.caller)
-    client.post(url("call-attempt", offer), {"outcome": "accepted"})
+    client.post(url("call-attempt", offer), {"outcome": "accepted", **BY_NAME})
 
     answer = client.post(url("call-consent", offer), {"form_version": "2.1"})
 
@@ -355,7 +358,7 @@ def test_in_a_recorded_trial_nobody_is_called():
 
 def test_who_declined_may_ring_back(world, offer):
     client = browser(world.caller)
-    client.post(url("call-attempt", offer), {"outcome": "declined"})
+    client.post(url("call-attempt", offer), {"outcome": "declined", **BY_NAME})
     assert "Rang back and accepts" in words(client.get(url("call-sheet", offer)))
 
     client.post(url("call-settle", offer, "accept"))
@@ -415,8 +418,149 @@ def test_the_list_takes_no_more_questions_of_the_database_for_more_people(
     randomized(world, 12)
     client = browser(world.caller)
 
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(23):
         page = client.get(reverse("worklist"), {"section": "new"})
 
     assert "New 6" in words(page)
     assert Referral.objects.count() == 6
+
+
+# --- working days -------------------------------------------------------------------------------------------
+
+
+def test_a_next_call_on_a_day_the_site_is_closed_is_refused_and_the_next_working_day_named(world, offer):
+    tomorrow = local(world, 1, 10)
+    closed = {"day": tomorrow.date(), "opening": Opening.CLOSED, "reason": "typhoon"}
+    calendars.set_day(world.site, **closed, by=world.coordinator)
+    client = browser(world.caller)
+
+    assert "The next working day is" in words(client.get(url("call-sheet", offer)))
+    answer = client.post(
+        url("call-attempt", offer), {"outcome": "call_back", **moment("next_call_at", tomorrow)}
+    )
+
+    assert answer.status_code == 422
+    assert f"{tomorrow.date()} is closed at this site (typhoon): the next working day is" in words(answer)
+    assert not offer.attempts.exists()
+
+
+def test_on_a_day_off_the_list_and_the_sheet_say_so_and_nobody_is_due(world, offer, monkeypatch):
+    client = browser(world.caller)
+    client.post(url("call-attempt", offer), {"outcome": "no_answer"})
+    set_clock(monkeypatch, hour=17, days_later=2)
+    today = local(world, 0, 12).date()
+    due = words(client.get(reverse("worklist")))
+
+    closed = {"day": today, "opening": Opening.CLOSED, "reason": "typhoon"}
+    calendars.set_day(world.site, **closed, by=world.coordinator)
+    off = words(client.get(reverse("worklist")))
+
+    assert "Now 1" in due and "Today is" not in due
+    assert "Now 0" in off and "Today is closed at this site (typhoon): nobody is due before" in off
+    assert "Today is no working day:" in words(client.get(url("call-sheet", offer)))
+
+
+# --- who is it? ---------------------------------------------------------------------------------------------
+
+
+def test_nothing_of_the_offer_is_on_the_sheet_before_it_is_known_who_speaks(world, offer):
+    client = browser(world.caller)
+    first = words(client.get(url("call-sheet", offer)))
+
+    assert "First, who is it?" in first and "Somebody else?" in first
+    for told in ("What to say", "bone", "Accepts the scan", "Declines", "Thinking it over"):
+        assert told not in first, told
+    assert "No answer" in first and "Wrong number" in first and "Has died" in first
+
+    then = words(client.get(url("call-sheet", offer), BY_NAME))
+
+    assert "by full name and date of birth." in then and "What to say" in then
+    assert "Accepts the scan" in then and "First, who is it?" not in then and "No answer" not in then
+    assert "First, who is it?" in words(client.get(url("call-sheet", offer), {"identity": "a guess"}))
+
+
+def test_a_yes_is_recorded_with_how_it_was_known_who_said_it(world, offer):
+    client = browser(world.caller)
+
+    refused = client.post(url("call-attempt", offer), {"outcome": "accepted"})
+    assert refused.status_code == 422
+    assert "Confirm first who it is: ask for full name and date of birth" in words(refused)
+    assert "What to say" not in words(refused) and not offer.attempts.exists()
+
+    client.post(url("call-attempt", offer), {"outcome": "accepted", **BY_NAME})
+    assert offer.attempts.get().identity == "name_and_birth_date"
+
+
+def test_somebody_else_asks_to_be_called_back_and_nobody_is_identified(world, offer):
+    browser(world.caller).post(url("call-attempt", offer), {"outcome": "call_back"})
+    assert offer.attempts.get().identity == ""
+
+
+def test_what_was_typed_stays_in_the_step_it_was_typed_in(world, offer):
+    half = {"outcome": "thinking", "next_call_at_0": "2023-02-20", **BY_NAME}
+    answer = browser(world.caller).post(url("call-attempt", offer), half)
+
+    assert answer.status_code == 422 and "It is the participant" in words(answer)
+    assert 'name="identity" value="name_and_birth_date"' in answer.content.decode()
+
+
+# --- a control participant, by any way ----------------------------------------------------------------------
+
+BY_KEY = (
+    *("call-sheet", "call-attempt", "call-consent", "call-book", "call-objection"),
+    *("call-result", "call-treatment"),
+)
+
+
+def test_by_no_address_of_the_workflow_a_control_differs_from_nobody(world, offer):
+    control = Participant.objects.filter(allocation__arm="control").first()
+    keys, nobody = (control.pk, control.allocation.pk, control.person_id), uuid.uuid4()
+    client = browser(world.caller)
+
+    def answers(key):
+        places = [reverse(name, args=[key]) for name in BY_KEY]
+        places += [reverse("call-settle", args=[key, event]) for event in ("accept", "give_up", "expire")]
+        places.append(reverse("appointment-end", args=[key, "attend"]))
+        said = [client.post(place, {"outcome": "no_answer", "means": "letter"}) for place in places]
+        said.append(client.get(places[0]))
+        return [(answer.status_code, answer.content.replace(str(key).encode(), b"")) for answer in said]
+
+    unknown = answers(nobody)
+    assert {status for status, _ in unknown} == {404}
+    for key in keys:
+        assert [status for status, _ in answers(key)] == [404] * len(unknown)
+
+
+def test_no_list_or_search_of_the_workflow_finds_a_control(world, offer):
+    control, somebody = (
+        Participant.objects.filter(allocation__arm=arm).first().study_number
+        for arm in ("control", "screening")
+    )
+    pages = {
+        reverse("worklist"): {"section": "new"},
+        reverse("admin:screening_referral_changelist"): {"q": ""},
+        reverse("admin:screening_contactattempt_changelist"): {"q": ""},
+        reverse("admin:screening_appointment_changelist"): {"q": ""},
+        "/api/v1/referrals/": {"trial": world.trial.code},
+    }
+    referrals.record_attempt(offer, outcome="accepted", **BY_NAME, by=world.caller)
+    for user in (world.caller, world.coordinator, world.inspector):
+        client = browser(user)
+        for place, asked in pages.items():
+            searched = [
+                client.get(place, asked | found) for found in ({}, {"q": control}, {"search": control})
+            ]
+            said = "".join(answer.content.decode() for answer in searched)
+            assert f">{control}<" not in said and f'"{control}"' not in said.replace(
+                f'value="{control}"', ""
+            ), place
+        shown = client.get(reverse("admin:screening_referral_changelist"), {"q": somebody}).content.decode()
+        assert (somebody in shown) or user == world.caller
+
+
+def test_admin_pages_of_offers_and_calls_do_not_exist_for_a_control(world, offer):
+    control = Participant.objects.filter(allocation__arm="control").first()
+    for model in ("referral", "contactattempt", "appointment"):
+        for key in (control.pk, control.allocation.pk, uuid.uuid4()):
+            place = reverse(f"admin:screening_{model}_change", args=[key])
+            assert browser(world.coordinator).get(place).status_code == 404
