@@ -10,13 +10,13 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from screening.management.commands.import_dicom import wait_until_scored
-from screening.models import Radiograph, Receipt, Score
+from screening.models import ModelVersion, Radiograph, Receipt, Score
 from screening.services import cohort, scoring
 from screening.vocabulary import FilmState
 from tests import dicom
 from tests.admin import do
 from tests.browsing import words
-from tests.factories import PASSWORD, World, make_user, make_world
+from tests.factories import PASSWORD, World, make_user, make_world, try_out
 from trial.models import Membership, Participant, Site, Trial, User
 from trial.roles import Role
 from trial.services import people, protocols, trials
@@ -260,7 +260,7 @@ def test_a_live_trial_is_set_up_by_people_signed_in_each_by_a_role_that_was_sign
     do(staff[Role.RANDOMIZATION_STATISTICIAN], "approve", version, password=PASSWORD)
     do(coordinator, "sign", version, password=PASSWORD)
     assert "combinations of strata: not yet" in words(do(investigator, "activate", version))
-    call_command("try_protocol", "LIVE1", by=coordinator.username)
+    try_out(World(trial, trial.sites.get(), ModelVersion.objects.get(), staff, root), version)
     assert "is in force" in words(do(investigator, "activate", version))
     assert Trial.objects.get(code="LIVE1").state == "active"
 
