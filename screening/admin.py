@@ -26,6 +26,7 @@ from screening.participant_acts import (
     DRAFT,
     FREEZE_COHORT,
     RANDOMIZE_COHORT,
+    RECONCILE,
     SCREENING_ACTS,
     SIGN_COHORT,
 )
@@ -141,7 +142,7 @@ class CohortAdmin(conduct_admin.CohortAdmin):
 
 @admin.register(Trial)
 class TrialAdmin(trial_admin.TrialAdmin):
-    acts = (DRAFT, FREEZE_COHORT, ADD_PEOPLE, *trial_admin.TrialAdmin.acts)
+    acts = (DRAFT, FREEZE_COHORT, RECONCILE, ADD_PEOPLE, *trial_admin.TrialAdmin.acts)
 
 
 @admin.register(ProtocolVersion)

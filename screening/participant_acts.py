@@ -5,6 +5,7 @@ from typing import Any
 
 from screening.forms import DisclosureForm
 from screening.services import cohort, contamination, made_up, referral, setup
+from screening.services.reconciliation import reconcile
 from screening.vocabulary import FilmState
 from trial.acts import Act
 from trial.admin_forms import (
@@ -16,11 +17,15 @@ from trial.admin_forms import (
     SignForm,
     WithdrawalForm,
 )
+from trial.allocation_log import OnHold, on_hold
+from trial.keys import KeyUnusable
 from trial.models import Allocation, Cohort, Participant, ProtocolVersion, Trial, User
 from trial.participant_acts import alive_and_in
 from trial.protocol_parts import Timing
 from trial.roles import Permission
 from trial.services import protocols, signatures
+from trial.services.reconciliation import lost_of
+from trial.services.trials import Refused
 from trial.states import ProtocolEvent, State, TrialState
 from trial.trial_acts import version_can
 
@@ -232,6 +237,36 @@ FREEZE_COHORT = Act(
     "to be randomized together. The list is hashed and never changed.",
     _freeze,
     possible=lambda trial: trial.state == TrialState.ACTIVE,
+)
+
+
+def _lost(trial: Trial) -> dict[str, str]:
+    """Return who was randomized by the log and not by the record, without the arm, and what keeps them from it."""
+    try:
+        lost = lost_of(trial)
+    except (KeyUnusable, OnHold) as no:
+        return {"allocation log": str(no)}
+    words = "randomized {randomized_on}, {stratum}, list {list}, place {sequence}"
+    return {one.place["participant"]: f"{words.format(**one.place)}. {one.obstacle}".strip() for one in lost}
+
+
+def _reconcile(trial: Trial, _: dict[str, Any], by: User) -> str:
+    try:
+        return f"{len(reconcile(trial, by=by))} allocations were put back. Now verify the allocations."
+    except (KeyUnusable, OnHold) as no:
+        raise Refused(str(no)) from None
+
+
+RECONCILE = Act(
+    "reconcile",
+    "Reconcile with the allocation log",
+    Permission.UPLOAD_ALLOCATION_LIST,
+    "The database was restored to an earlier moment, and the log outside it has allocations that it lost. Each is "
+    "drawn again from the key and put back as it was, with the offer that follows: all of them or none. A deviation "
+    "says so.",
+    _reconcile,
+    facts=_lost,
+    possible=lambda trial: bool(on_hold(trial)),
 )
 
 ADD_PEOPLE = Act(

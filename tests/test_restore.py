@@ -14,6 +14,8 @@ from psycopg import sql
 
 from screening.models import Referral
 from screening.services import cohort, referral
+from tests.admin import act_url, do, page_of
+from tests.browsing import browser, words
 from tests.factories import (
     World,
     add_film,
@@ -296,3 +298,27 @@ def test_the_look_into_the_log_asks_the_database_for_the_cursors_alone(world, dj
     allocation_log._read.clear()
     with django_assert_num_queries(2):
         allocation_log.check(world.trial)
+
+
+def test_the_page_of_the_trial_says_that_it_is_on_hold_and_puts_back_what_was_lost():
+    world = world_of(BLOCKS, TrialKind.DEMONSTRATION)
+    people_ = high_risk(world, 4)
+    draw(world, people_[0])
+    backup = Backup()
+    draw(world, *people_[1:])
+    before = on_record()
+    assert "agrees with the record" in words(browser(world.monitor).get(page_of(world.trial)))
+    assert "There is nothing to put back" in words(
+        do(world.randomization_statistician, "reconcile", world.trial)
+    )
+
+    backup.restore()
+
+    assert "has 3 more than the database" in words(browser(world.monitor).get(page_of(world.trial)))
+    assert do(world.coordinator, "reconcile", world.trial).status_code == 404
+    asked = browser(world.randomization_statistician).get(
+        act_url(world.trial, "reconcile"), {"row": str(world.trial.pk)}
+    )
+    assert people_[3].study_number in words(asked) and "control" not in words(asked)
+    told = words(do(world.randomization_statistician, "reconcile", world.trial))
+    assert "3 allocations were put back" in told and on_record() == before

@@ -16,6 +16,7 @@ from trial import clock
 from trial.account_admin import signed_by as delegated_by
 from trial.admin_forms import FindForm
 from trial.ages import age_bounds
+from trial.allocation_log import on_hold
 from trial.blinding import consents_for, deviations_for
 from trial.conduct_admin import signed_by, verdict_of
 from trial.forms import CONDITIONS, plain
@@ -74,7 +75,7 @@ class TrialAdmin(RoleModelAdmin):
 
     list_display = ("code", "title", "kind", "state", "in_force")
     list_filter = ("kind", "state")
-    fields = ("code", "title", "kind", "tries", "state", "in_force", "calendar", "key_fingerprint")
+    fields = ("code", "title", "kind", "tries", "state", "in_force", "calendar", "key_fingerprint", "log")
     inlines = (SiteInline, VersionInline)
     acts = (*TRIAL_ACTS, DEVIATION)
 
@@ -87,6 +88,10 @@ class TrialAdmin(RoleModelAdmin):
     def calendar(self, trial: Trial) -> str:
         behind = trial.clock_offset_days
         return f"stands {behind} days behind today (demonstration)" if behind else "real time"
+
+    @admin.display(description="allocation log outside the database")
+    def log(self, trial: Trial) -> str:
+        return on_hold(trial) or "agrees with the record"
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.delegation_view)

@@ -109,6 +109,15 @@ def check(trial: Trial) -> None:
         )
 
 
+def on_hold(trial: Trial) -> str:
+    """Return why the trial allocates nobody until log and record are reconciled; empty where they agree."""
+    try:
+        check(trial)
+    except OnHold as why:
+        return str(why)
+    return ""
+
+
 def append(trial: Trial, allocations: Iterable[Allocation]) -> None:
     """Write allocations that the log lacks, and any that a crash kept from it, and sync it to disk."""
     log = _log(trial)

@@ -55,7 +55,8 @@ def rule_faults(rule: AllocationRule) -> dict[str, str]:
     """Return field -> fault of a rule as written in a protocol (a total may still be open)."""
     names = [name for name, _ in rule.arms]
     shares = {share for _, share in rule.arms}
-    if len(names) < 2 or len(set(names)) < len(names) or min(shares) < 1:
+    least = 1 if rule.method is Method.SIMPLE else 2  # one alone is what is left when the others were dropped
+    if len(names) < least or len(set(names)) < len(names) or min(shares) < 1:
         return {"arms": "must be two or more different names, each with a share of 1 or more"}
     if rule.method in TWO_EQUAL_ARMS and (len(names), len(shares)) != (2, 1):
         return {"arms": f"are {len(names)} or unequal; {rule.method} takes two arms of equal share"}

@@ -85,7 +85,7 @@ BEGIN
     SELECT pa.state, pa.trial_id, t.kind, t.state AS trial_state, si.time_zone INTO p
       FROM trial_participant pa JOIN trial_trial t ON t.id = pa.trial_id JOIN trial_site si ON si.id = pa.site_id
      WHERE pa.id = NEW.participant_id;
-    SELECT trial_id, key_epoch, COALESCE((SELECT max(sequence) FROM trial_allocation
+    SELECT trial_id, key_epoch, arms, COALESCE((SELECT max(sequence) FROM trial_allocation
                                            WHERE stratum_id = NEW.stratum_id), 0) AS last,
            COALESCE((SELECT max(number) FROM trial_keyepoch e
                       WHERE e.trial_id = trial_stratum.trial_id), 1) AS epoch_now
@@ -102,6 +102,11 @@ BEGIN
     END IF;
     IF p.trial_id <> s.trial_id THEN
         RAISE EXCEPTION 'The stratum belongs to another trial.' USING ERRCODE = 'check_violation';
+    END IF;
+    IF NOT NEW.arm = ANY(string_to_array(s.arms, ',')) OR COALESCE((
+        SELECT (v.definition->'allocation'->'dropped') ? NEW.arm FROM trial_protocolversion v
+         WHERE v.id = NEW.protocol_version_id), false) THEN
+        RAISE EXCEPTION 'Nobody is allocated to an arm that was dropped.' USING ERRCODE = 'check_violation';
     END IF;
     IF s.key_epoch <> s.epoch_now AND NOT again THEN
         RAISE EXCEPTION 'This list was made under key %, and the trial draws with key %.', s.key_epoch, s.epoch_now
@@ -211,8 +216,8 @@ STRATUM = """
 CREATE OR REPLACE FUNCTION check_stratum() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.drawn < OLD.drawn OR (OLD.total IS NOT NULL AND NEW.total IS DISTINCT FROM OLD.total)
-       OR (NEW.trial_id, NEW.label, NEW.list_version, NEW.key_epoch)
-          IS DISTINCT FROM (OLD.trial_id, OLD.label, OLD.list_version, OLD.key_epoch) THEN
+       OR (NEW.trial_id, NEW.label, NEW.list_version, NEW.key_epoch, NEW.arms)
+          IS DISTINCT FROM (OLD.trial_id, OLD.label, OLD.list_version, OLD.key_epoch, OLD.arms) THEN
         RAISE EXCEPTION 'A stratum only moves forward: no draw is taken back.'
             USING ERRCODE = 'check_violation';
     END IF;

@@ -21,6 +21,7 @@ from trial.canonical import checksum
 from trial.protocol_parts import (
     Allocation,
     AllowedDrug,
+    ArmName,
     Consent,
     ConsentPolicy,
     Contact,
@@ -40,7 +41,7 @@ from trial.roles import Hidden, Role, shown_to
 
 TEMPLATES = Path(__file__).parent / "protocols"
 # Parts of an allocation that stand only in protocols whose method takes them.
-WHERE_TAKEN = ("limit", "p", "measure", "factors", "timing")
+WHERE_TAKEN = ("limit", "p", "measure", "factors", "timing", "dropped")
 TO_BE_ENTERED = "to be entered"  # what a template leaves to the trial starts so; approval refuses it
 
 
@@ -242,11 +243,15 @@ def _date_faults(p: Protocol) -> Iterator[Problem]:
 
 
 def _allocation_faults(a: Allocation) -> Iterator[Problem]:
-    if {arm for arm, _ in a.arms} != {"screening", "control"}:
+    if {arm for arm, _ in a.arms} != set(ArmName):
         # The arms keep these words from the database to the report, so that no code can swap them.
         yield Problem("allocation.arms", a.arms, "screening and control", "Name these two arms.")
         return
-    for fault_of, fault in rule_faults(replace(a.rule(), total=a.total)).items():
+    if not a.open_arms:
+        remedy = "Close the trial to allocate nobody any more."
+        yield Problem("allocation.dropped", list(a.dropped), "at most one of the two arms", remedy)
+        return
+    for fault_of, fault in rule_faults(replace(replace(a, dropped=()).rule(), total=a.total)).items():
         name = "factors" if fault_of == "weights" else fault_of
         value = getattr(a, name)
         yield Problem(
@@ -291,6 +296,7 @@ def _provenance_faults(p: Protocol) -> Iterator[Problem]:
         if not any(path == entry or path.startswith(f"{entry}.") for entry in told):
             remedy = "Say who gave the value and add a note."
             yield Problem(f"provenance.{path}", MISSING, "one of " + ", ".join(Origin), remedy)
+    paths |= {f"allocation.{name}" for name in WHERE_TAKEN}  # one may be told of as it was taken back
     for entry in sorted(told):
         if not any(path == entry or path.startswith(f"{entry}.") for path in paths):
             yield Problem(f"provenance.{entry}", entry, "about a field that exists", "Correct the name.")

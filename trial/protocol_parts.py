@@ -57,6 +57,13 @@ class Factor(StrEnum):
     AGE_GROUP = "age_group"
 
 
+class ArmName(StrEnum):
+    """The arms, by the words they keep from the database to the report."""
+
+    SCREENING = "screening"
+    CONTROL = "control"
+
+
 class Timing(StrEnum):
     """When people are randomized: a frozen cohort at once, one by one when asked, or by itself once eligible."""
 
@@ -164,6 +171,7 @@ class Allocation:
 
     ``total`` None means the size of the frozen cohort. Without strata there is one list, named "all".
     ``limit``, ``p``, ``measure`` and ``factors`` (with their weights) are for the methods that take them.
+    To an arm that is ``dropped`` nobody more is allocated.
     """
 
     method: Method
@@ -176,6 +184,17 @@ class Allocation:
     measure: Measure | None = None
     factors: tuple[tuple[Factor, int], ...] = ()
     timing: Timing | None = None
+    dropped: tuple[ArmName, ...] = ()
+
+    @property
+    def open_arms(self) -> tuple[tuple[str, int], ...]:
+        """Return the arms that people are still allocated to, with their shares."""
+        return tuple((arm, share) for arm, share in self.arms if arm not in self.dropped)
+
+    @property
+    def drawn_by(self) -> Method:
+        """Return the method that places are drawn by; where one arm is left there is nothing to balance."""
+        return Method.SIMPLE if len(self.open_arms) == 1 else self.method
 
     @property
     def when(self) -> Timing:
@@ -190,10 +209,12 @@ class Allocation:
 
     def rule(self, total: int | None = None) -> AllocationRule:
         """Return the rule to draw from; ``total`` is the size of the frozen cohort (or of its stratum)."""
+        if self.drawn_by is not self.method:
+            return AllocationRule(self.drawn_by, self.open_arms)
         whole = self.method is Method.RANDOM_ALLOCATION_RULE
         return AllocationRule(
             self.method,
-            self.arms,
+            self.open_arms,
             self.block_sizes,
             (self.total or total) if whole else None,
             self.limit,
@@ -224,6 +245,7 @@ class Allocation:
             measure=r.optional("measure", lambda: r.code("measure", Measure)),
             factors=r.optional("factors", lambda: _read_factors(r.part("factors"))) or (),
             timing=r.optional("timing", lambda: r.code("timing", Timing)),
+            dropped=r.optional("dropped", lambda: r.codes("dropped", ArmName)) or (),
         )
         return r.done(allocation)
 

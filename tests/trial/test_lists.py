@@ -6,14 +6,14 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from screening.services import cohort
-from tests.factories import freeze_and_draw, high_risk, make_world
+from tests.factories import copy, freeze_and_draw, high_risk, make_world, refusal
 from trial import audit
 from trial.allocation_rules import Method
 from trial.keys import KeyUnusable, key_path
 from trial.models import Allocation, KeyEpoch, Stratum
 from trial.protocol import template
 from trial.randomization import ListExhausted
-from trial.services import lists
+from trial.services import lists, protocols, signatures
 from trial.services.trials import Refused
 from trial.services.verification import Differs, verify
 
@@ -149,6 +149,72 @@ def test_a_changed_key_begins_lists_of_its_own_and_the_past_is_still_verified():
     key_path(world.trial.code, 2).unlink()
     with pytest.raises(KeyUnusable, match="Nothing was drawn"):
         one_by_one(world, high_risk(world, 1))
+
+
+def amended(world, changes):
+    """Put an amendment in force, as far as it goes."""
+    version = protocols.amend_protocol(
+        world.trial.protocol_version, changes=changes, why="The committee advised it.", by=world.coordinator
+    )
+    version = protocols.approve_protocol(version, by=world.investigator)
+    signatures.sign(version, by=world.coordinator, password=None)
+    return protocols.activate(version, by=world.investigator)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"allocation.method": "permuted_blocks", "allocation.block_sizes": [4], "allocation.strata": ["sex"]},
+        {"allocation.method": "big_stick", "allocation.limit": 2},
+        MINIMIZED,
+    ],
+    ids=["blocks", "big stick", "minimization"],
+)
+def test_to_an_arm_that_was_dropped_nobody_more_is_allocated_and_the_past_stays(changes):
+    world = running(changes)
+    people = high_risk(world, 12)
+    before = [(a.pk, a.arm, a.stratum.list_version) for a in one_by_one(world, people[:6])]
+    assert {arm for _, arm, _ in before} == {"screening", "control"}
+
+    amended(world, {"allocation.dropped": ["control"]})
+
+    made = one_by_one(world, people[6:])
+    assert {(a.arm, a.stratum.list_version, a.stratum.arms) for a in made} == {("screening", 2, "screening")}
+    kept = Allocation.objects.filter(participant__in=people[:6]).order_by("occurred_at")
+    assert [(a.pk, a.arm, a.stratum.list_version) for a in kept] == before
+    assert verify(world.trial) == 12
+    with pytest.raises(Refused, match="only an arm may be dropped"):
+        amended(world, {"allocation.dropped": []})
+    with pytest.raises(Refused, match="Close the trial to allocate nobody"):
+        amended(world, {"allocation.dropped": ["control", "screening"]})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_database_allocates_nobody_to_an_arm_that_was_dropped():
+    world = running({"allocation.method": "simple"})
+    people = high_risk(world, 10)
+    first = one_by_one(world, people[:8])
+    control = next(a for a in first if a.arm == "control")
+    amended(world, {"allocation.dropped": ["control"]})
+    made = one_by_one(world, people[8:9])[0]
+    late = people[9]
+    cohort.assess(late, by=world.coordinator)
+    version = world.trial.protocol_version.pk
+    for row, arm in ((made, "control"), (control, "control")):
+        said = refusal(
+            *copy(
+                row,
+                participant_id=late.pk,
+                sequence=row.stratum.drawn + 1,
+                arm=arm,
+                protocol_version_id=version,
+            )
+        )
+        assert "arm that was dropped" in said
+    assert "only moves forward" in refusal(
+        "UPDATE trial_stratum SET arms = 'control,screening' WHERE arms = 'screening'"
+    )
 
 
 def test_the_database_draws_from_no_list_of_an_earlier_key_and_keeps_every_epoch(world):

@@ -88,7 +88,8 @@ class KeyEpoch(Happening):
 class Stratum(Clinical):
     """A cursor: how many draws of this stratum have been taken. Its row lock keeps draws in order.
 
-    A stratum goes on with a further list when its list is used up and another was given, or the key has changed.
+    A stratum goes on with a further list when its list is used up and another was given, the key has changed
+    or an arm was dropped.
     """
 
     SEE = Permission.VERIFY_ALLOCATIONS
@@ -101,6 +102,11 @@ class Stratum(Clinical):
     key_epoch = models.PositiveSmallIntegerField(default=1)
     drawn = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(null=True, blank=True)
+    arms = models.CharField(
+        max_length=60,
+        default="control,screening",
+        help_text="The arms of this list, in the order of the alphabet; when one is dropped another list begins.",
+    )
 
     class Meta:
         constraints = [

@@ -22,7 +22,8 @@ from trial.streams import RuleError
 
 LOCKED = Read(
     Stratum,
-    rest="WHERE it.trial_id = %s AND it.label = %s AND it.key_epoch = %s ORDER BY it.list_version FOR UPDATE",
+    rest="WHERE it.trial_id = %s AND it.label = %s AND it.key_epoch = %s AND it.arms = %s "
+    "ORDER BY it.list_version FOR UPDATE",
 )
 LAST = "SELECT arm, counts_before FROM trial_allocation WHERE stratum_id = %s AND sequence = %s"
 
@@ -33,36 +34,42 @@ def list_in_use(trial: Trial, plan: Plan, *, label: str, epoch: int, cohort_size
     Everybody who draws from this stratum waits here, so slots are used in order and none twice. Lists made under
     an earlier key are never drawn from again.
     """
-    if found := _with_room(trial, label, epoch):
+    if found := _with_room(trial, plan, label, epoch):
         return found
     # Lists are begun by one after the other: who waited here finds the one that was begun meanwhile.
     Trial.objects.select_for_update(no_key=True).get(pk=trial.pk)
-    if found := _with_room(trial, label, epoch):
+    if found := _with_room(trial, plan, label, epoch):
         return found
-    last = trial.strata.filter(label=label, key_epoch=epoch).order_by("-list_version").first()
-    whole = plan.method is Method.RANDOM_ALLOCATION_RULE
+    made = trial.strata.filter(label=label, key_epoch=epoch, arms=arms_of(plan))
+    last = made.order_by("-list_version").first()
+    whole = plan.drawn_by is Method.RANDOM_ALLOCATION_RULE
     if last and not (whole and cohort_size and not plan.total):
         return last
-    if plan.method is Method.UPLOADED_LIST:
+    if plan.drawn_by is Method.UPLOADED_LIST:
         raise RuleError(
             f"This protocol draws from an uploaded list and none was given for {label}. Upload it first"
         )
-    return _begin(trial, label, epoch, (plan.total or cohort_size) if whole else None)
+    return _begin(trial, plan, label, epoch, (plan.total or cohort_size) if whole else None)
 
 
-def _with_room(trial: Trial, label: str, epoch: int) -> Stratum | None:
-    lists = LOCKED(trial.pk, label, epoch)
+def arms_of(plan: Plan) -> str:
+    """Return the arms of a list begun now: when one is dropped, every stratum goes on with another list."""
+    return ",".join(sorted(arm for arm, _ in plan.open_arms))
+
+
+def _with_room(trial: Trial, plan: Plan, label: str, epoch: int) -> Stratum | None:
+    lists = LOCKED(trial.pk, label, epoch, arms_of(plan))
     found = next((row for row in lists if row.total is None or row.drawn < row.total), None)
     if found:
         found.trial = trial
     return found
 
 
-def _begin(trial: Trial, label: str, epoch: int, total: int | None) -> Stratum:
+def _begin(trial: Trial, plan: Plan, label: str, epoch: int, total: int | None) -> Stratum:
     last = trial.strata.filter(label=label).order_by("-list_version").first()
     version = last.list_version + 1 if last else 1
     return Stratum.objects.create(
-        trial=trial, label=label, list_version=version, key_epoch=epoch, total=total
+        trial=trial, label=label, list_version=version, key_epoch=epoch, total=total, arms=arms_of(plan)
     )
 
 
@@ -97,14 +104,14 @@ def upload_list(trial: Trial, *, arms: Sequence[str], by: User, label: str = "al
     """
     require(by, Permission.UPLOAD_ALLOCATION_LIST, trial)
     plan = trial.protocol.allocation
-    if plan.method is not Method.UPLOADED_LIST:
+    if plan.drawn_by is not Method.UPLOADED_LIST:
         raise Refused("This trial draws from its own list. A trial has a list or a method, never both.")
     if faults := uploaded_faults(arms, plan.arms):
         raise Refused(" ".join(faults))
     text = "\n".join(arms)
     with audit.context(by=by, why=f"An allocation list of {len(arms)} is uploaded"):
         Trial.objects.select_for_update(no_key=True).get(pk=trial.pk)
-        stratum = _begin(trial, label, current_epoch(trial), len(arms))
+        stratum = _begin(trial, plan, label, current_epoch(trial), len(arms))
         return UploadedList.objects.create(
             stratum=stratum,
             sealed=seal_for(trial_key(trial), text, f"allocation-list:{stratum.pk}"),
@@ -115,7 +122,9 @@ def upload_list(trial: Trial, *, arms: Sequence[str], by: User, label: str = "al
 
 def counts_before(plan: Plan, tally: Tally, levels: Mapping[str, str | None]) -> Margins:
     """Return the counts that the draw for somebody with these levels goes by."""
-    return tally.margins([str(factor) for factor, _ in plan.factors], levels)
+    found = tally.margins([str(factor) for factor, _ in plan.factors], levels)
+    still = dict(plan.open_arms)
+    return {factor: {arm: n for arm, n in counts.items() if arm in still} for factor, counts in found.items()}
 
 
 def draw_place(
@@ -138,7 +147,7 @@ def draw_again(
 
 def uploaded_arms(stratum: Stratum, plan: Plan, key: bytes) -> list[str] | None:
     """Open the list of a stratum, where the protocol draws from an uploaded one."""
-    if plan.method is not Method.UPLOADED_LIST:
+    if plan.drawn_by is not Method.UPLOADED_LIST:
         return None
     sealed = UploadedList.objects.filter(stratum=stratum).first()
     return open_with(key, sealed.sealed, f"allocation-list:{stratum.pk}").split("\n") if sealed else None

@@ -1,6 +1,7 @@
 """A protocol version from draft to force: drafted, amended, signed, approved, checked, put in force."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -199,10 +200,13 @@ def activate(version: ProtocolVersion, *, by: User, further: Sequence[Item] = ()
 
 
 def _refuse_other_allocation(trial: Trial, version: ProtocolVersion) -> None:
-    """Raise Refused when another list would go on where one has been drawn from."""
-    drawn = trial.strata.filter(drawn__gt=0).exists()
-    if drawn and version.protocol.allocation != trial.protocol.allocation:
+    """Raise Refused when another list would go on where one has been drawn from; only an arm may be dropped."""
+    if not trial.strata.filter(drawn__gt=0).exists():
+        return
+    new, old = version.protocol.allocation, trial.protocol.allocation
+    if replace(new, dropped=old.dropped) != old or not set(old.dropped) <= set(new.dropped):
         raise Refused(
             f"Trial {trial.code} has allocated people by the version in force, and this one allocates otherwise: a "
-            "list is never changed once it is drawn from. Draft a version with the same allocation."
+            "list is never changed once it is drawn from. Draft a version with the same allocation; only an arm may be "
+            "dropped."
         )

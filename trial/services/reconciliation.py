@@ -142,7 +142,7 @@ class _Again:
                 "The key it was drawn with is not on record. Change the key again: its file is still there."
             )
         if key not in self.strata:
-            if version.protocol.allocation.method is Method.UPLOADED_LIST:
+            if version.protocol.allocation.drawn_by is Method.UPLOADED_LIST:
                 raise Refused("The list it was drawn from is not on record. Upload the list again.")
             self.strata[key] = Stratum(
                 trial=self.trial,
@@ -150,6 +150,7 @@ class _Again:
                 list_version=line["list"],
                 key_epoch=line["key_epoch"],
                 total=line["total"],
+                arms=lists.arms_of(version.protocol.allocation),
             )
         stratum = self.strata[key]
         if line["sequence"] != stratum.drawn + 1:
