@@ -65,7 +65,7 @@ ARM_KEYS = (
 RECEIPTS = """
 CREATE TRIGGER written_once BEFORE UPDATE OR DELETE ON screening_receipt
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
-""" + chain("screening_receipt")
+""" + chain("screening_receipt", key="id")
 
 # Nobody who withdrew, died, objected or is outside the window is called; nobody gets a window of another
 # length.

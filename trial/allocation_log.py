@@ -17,6 +17,11 @@ from trial.models import Allocation, Person, Trial
 from trial.statements import run
 
 DRAWN = "SELECT label, list_version, drawn FROM trial_stratum WHERE trial_id = %s AND drawn > 0"
+SLOTS = """SELECT a.id::text, s.label, s.list_version, a.sequence, p.study_number, a.arm
+             FROM trial_allocation a JOIN trial_stratum s ON s.id = a.stratum_id
+                  JOIN trial_participant p ON p.id = a.participant_id
+            WHERE a.id = ANY(%s::uuid[])"""
+TOGETHER = 50
 List = tuple[str, int]  # a stratum's label and which of its lists
 
 
@@ -41,6 +46,7 @@ class _Read:
         self.path, self.offset = path, 0
         self.slots: dict[str, Slot] = {}
         self.places: dict[List, set[int]] = defaultdict(set)
+        self.compared = False  # whether all that was there at first was looked up in the database
         self.unseen: set[str] = set()  # by this process in the database
         self.drawn: dict[List, int] = {}  # the cursors as the database last had them
         self._lock = Lock()  # threads of a server share what was read
@@ -50,7 +56,7 @@ class _Read:
         with self._lock:
             size = self.path.stat().st_size if self.path.exists() else 0
             if size < self.offset:
-                self.offset = 0
+                self.offset, self.compared = 0, False
                 for known in (self.slots, self.places, self.unseen):
                     known.clear()
             if size > self.offset:
@@ -67,6 +73,14 @@ class _Read:
                 if line.endswith(b"\n"):  # a line cut short by a crash is written again
                     self._take(_parsed(line, self.path))
                     self.offset += len(line)
+
+    def wrote(self, new: Mapping[str, Mapping[str, Any]], end: int) -> None:
+        """Know lines, by allocation, that this process has just written up to the log's new end."""
+        with self._lock:
+            for line in new.values():
+                self._take(line)
+            self.unseen -= new.keys()  # they come from the database
+            self.offset = end
 
     def _take(self, said: Mapping[str, Any]) -> None:
         slot = Slot(*(said[name] for name in Slot._fields))
@@ -93,10 +107,13 @@ def check(trial: Trial) -> None:
     """Raise OnHold when the log has an allocation that the database lacks or has otherwise, as after a restore.
 
     An allocation is looked up once, for it stays where it is; only a restore takes it away again, and the cursors
-    of the lists with it: these are compared every time.
+    of the lists with it: these are compared every time, and what other processes have logged since some at a time.
     """
     log = _log(trial)
     unseen, logged = log.refresh()  # read before the database: the log is written after the commit
+    if log.compared and len(unseen) < TOGETHER:
+        unseen = {}
+    log.compared = True
     agreed = {pk for pk, slot in _slots_of(unseen) if slot == unseen[pk]}
     log.unseen -= agreed
     log.drawn = _drawn(trial)
@@ -142,8 +159,7 @@ def _write(file: IO[bytes], log: _Read, allocations: Iterable[Allocation]) -> No
     file.truncate()
     file.writelines(json.dumps(line).encode() + b"\n" for line in new.values())
     file.flush()
-    log.refresh()
-    log.unseen -= new.keys()  # they come from there
+    log.wrote(new, file.tell())
 
 
 def lines(trial: Trial) -> list[dict[str, Any]]:
@@ -198,10 +214,8 @@ def _log(trial: Trial) -> _Read:
 
 def _slots_of(keys: Iterable[str]) -> Iterator[tuple[str, Slot]]:
     if keys := list(keys):
-        names = ("stratum__label", "stratum__list_version", "sequence", "participant__study_number", "arm")
-        rows = Allocation.objects.filter(pk__in=keys)
-        for pk, *slot in rows.values_list("pk", *names):
-            yield str(pk), Slot(*slot)
+        for pk, *slot in run(SLOTS, keys):
+            yield pk, Slot(*slot)
 
 
 def _drawn(trial: Trial) -> dict[List, int]:

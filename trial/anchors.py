@@ -2,15 +2,24 @@
 
 import json
 import os
+from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from django.conf import settings
+from django.db import connection
+from psycopg.errors import Diagnostic
 
-from trial.chain import LINKS
+from trial.chain import LINKS, TELLS
 from trial.statements import run
 
 HEAD = f"SELECT number, hash, made_at FROM {LINKS} ORDER BY number DESC LIMIT 1"  # noqa: S608
+
+
+# By connection of this process, what it was told.
+_said: WeakKeyDictionary[Any, list[str]] = WeakKeyDictionary()
 
 
 class Anchor(NamedTuple):
@@ -32,6 +41,28 @@ def head() -> Anchor | None:
     return Anchor(last[0][0], last[0][1], last[0][2].isoformat()) if last else None
 
 
+def listen() -> None:
+    """Hear from the server, with the answer to a commit, what the head of the chain has become."""
+    said = _said.get(connection.connection)
+    if said is None:
+        said = _said[connection.connection] = []
+        connection.connection.add_notice_handler(partial(_hear, said))
+    said.clear()  # of an act that was not committed in the end
+
+
+def _hear(said: list[str], notice: Diagnostic) -> None:
+    if notice.message_primary == TELLS and notice.message_detail:
+        said.append(notice.message_detail)
+
+
+def _heard() -> Anchor | None:
+    """Return the head as the last commit told it; None where the server was told to tell nothing."""
+    if not (said := _said.get(connection.connection)):
+        return None
+    number, last, made_at = said.pop().split(" ")
+    return Anchor(int(number), last, datetime.fromisoformat(made_at).isoformat())
+
+
 def head_hash() -> str:
     """Return the hash of the last link, to stand in what leaves the house."""
     last = head()
@@ -40,7 +71,7 @@ def head_hash() -> str:
 
 def anchor(*, sync: bool = False) -> None:
     """Append the head of the chain, unless it is the last line already; with `sync` wait for the disk."""
-    if not (last := head()):
+    if not (last := _heard() or head()):
         return
     path, line = anchor_path(), json.dumps(last._asdict()).encode() + b"\n"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -69,6 +69,8 @@ def context(*, by: User | None, why: str, how: str | None = None) -> Iterator[No
         return
     inside = connection.in_atomic_block
     with transaction.atomic():
+        if not inside:
+            anchors.listen()
         _set(act)
         token = _act.set(act)
         try:

@@ -7,6 +7,7 @@ moment of writing would let two transactions wait for each other.
 
 LINKS = "trial_auditlink"
 WAITING = "trial_auditwaiting"
+TELLS = "screentrial: the audit chain goes on"  # whoever commits, with the new head as the detail
 START = "0" * 64  # what the first link follows
 LOCK = 7_232_002  # any number of our own
 # A row reads the same whatever the session prefers.
@@ -24,12 +25,13 @@ def sha256_of(said: str) -> str:
     return f"encode(sha256(convert_to({said}, 'UTF8')), 'hex')"
 
 
-def _wait(table: str, place: str, source: str, condition: str = "") -> str:
+def _wait(table: str, place: str, key: str, source: str, condition: str = "") -> str:
     return f"""
-    INSERT INTO {WAITING} (transaction, table_name, column_count, row_hashes)
+    INSERT INTO {WAITING} (transaction, table_name, column_count, row_hashes, begins)
     SELECT pg_current_xact_id()::text::bigint, {table},
            (SELECT count(*) FROM pg_attribute WHERE {COLUMNS.format(place)}),
-           COALESCE(jsonb_object_agg(said->>{KEY.format(place)}, {sha256_of("said::text")}), '{{}}')
+           COALESCE(jsonb_object_agg(said->>{key}, {sha256_of("said::text")}), '{{}}'),
+           NOT EXISTS (SELECT FROM {WAITING} WHERE transaction = pg_current_xact_id()::text::bigint)
       FROM (SELECT to_jsonb(t) AS said FROM {source} t) rows {condition}"""
 
 
@@ -39,10 +41,11 @@ FUNCTIONS = f"""
 CREATE UNLOGGED TABLE IF NOT EXISTS {WAITING} (
     id bigint GENERATED ALWAYS AS IDENTITY, transaction bigint, table_name text NOT NULL,
     column_count smallint NOT NULL, row_hashes jsonb NOT NULL, PRIMARY KEY (transaction, id));
+ALTER TABLE {WAITING} ADD COLUMN IF NOT EXISTS begins boolean NOT NULL DEFAULT false;
 
 CREATE OR REPLACE FUNCTION hash_audit_rows() RETURNS trigger LANGUAGE plpgsql {_SETTINGS} AS $$
 BEGIN
-    {_wait("TG_TABLE_NAME", "TG_RELID", "added", "HAVING count(*) > 0")};
+    {_wait("TG_TABLE_NAME", "TG_RELID", "TG_ARGV[0]", "added", "HAVING count(*) > 0")};
     RETURN NULL;
 END $$;
 
@@ -57,8 +60,7 @@ BEGIN
     -- The transaction's first statement links them all, in a second round of what is deferred: in the first,
     -- foreign keys are checked, and one may wait for a row whose holder waits for the lock.
     IF TG_OP = 'INSERT' THEN
-        UPDATE {WAITING} SET column_count = column_count WHERE transaction = NEW.transaction AND id = NEW.id
-           AND id = (SELECT min(id) FROM {WAITING} WHERE transaction = NEW.transaction);
+        UPDATE {WAITING} SET begins = true WHERE transaction = NEW.transaction AND id = NEW.id;
         RETURN NULL;
     END IF;
     PERFORM pg_advisory_xact_lock({LOCK});
@@ -79,6 +81,7 @@ BEGIN
         INSERT INTO {LINKS} (number, previous, made_at, table_name, column_count, row_hashes, hash)
         VALUES (number, previous, now, batch.table_name, batch.column_count, batch.row_hashes, hash);
     END LOOP;
+    RAISE NOTICE '{TELLS}' USING DETAIL = concat_ws(' ', number, hash, {MOMENT.format("now")});
     RETURN NULL;
 END $$;
 """
@@ -88,13 +91,13 @@ END $$;
 BEGIN = f"""
 SELECT {", ".join(f"set_config('{name}', '{value}', true)" for name, value in READING.items())};
 CREATE CONSTRAINT TRIGGER linked AFTER INSERT OR UPDATE ON {WAITING} DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW EXECUTE FUNCTION link_audit_rows();
+    FOR EACH ROW WHEN (NEW.begins) EXECUTE FUNCTION link_audit_rows();
 DO $$ DECLARE t record; BEGIN
     FOR t IN SELECT c.oid, c.relname FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid
              WHERE tgname = 'chained' ORDER BY relname
     LOOP
         CONTINUE WHEN EXISTS (SELECT 1 FROM {LINKS} WHERE table_name = t.relname);
-        EXECUTE format($sql${_wait("%1$L", "%2$s", "%1$I")}$sql$, t.relname, t.oid);
+        EXECUTE format($sql${_wait("%1$L", "%2$s", KEY.format("%2$s"), "%1$I")}$sql$, t.relname, t.oid);
     END LOOP;
 END $$;
 CREATE TRIGGER by_trigger BEFORE INSERT OR UPDATE OR DELETE ON {WAITING}
@@ -105,10 +108,10 @@ CREATE TRIGGER written_once BEFORE UPDATE OR DELETE ON {LINKS}
 """
 
 
-def chain(*tables: str) -> str:
-    """Return the SQL that links every row added to these tables."""
+def chain(*tables: str, key: str = "pgh_id") -> str:
+    """Return the SQL that links every row added to these tables, whose primary key is `key`."""
     return "\n".join(
         f"CREATE TRIGGER chained AFTER INSERT ON {table} REFERENCING NEW TABLE AS added "
-        "FOR EACH STATEMENT EXECUTE FUNCTION hash_audit_rows();"
+        f"FOR EACH STATEMENT EXECUTE FUNCTION hash_audit_rows('{key}');"
         for table in tables
     )

@@ -373,9 +373,10 @@ KEPT_TABLES = (*APPEND_ONLY, *event_tables(APPEND_ONLY, KEPT_BUT_CHANGING), chai
 TABLES = guard_tables(APPEND_ONLY, KEPT_BUT_CHANGING, asked_otherwise=("trial_user",)) + demand_context(
     "INSERT OR UPDATE OR DELETE", "trial_personkey"
 )
+CHAINED = chain.chain("trial_uploadedlist", key="stratum_id")
 INSTALL = "\n".join(
     (
-        *(FUNCTIONS, chain.FUNCTIONS, TABLES, chain.chain("trial_uploadedlist"), guard_columns(STAYS)),
+        *(FUNCTIONS, chain.FUNCTIONS, TABLES, CHAINED, guard_columns(STAYS)),
         *(
             ACCOUNTS,
             DATES,
