@@ -15,9 +15,9 @@ from analysis.models import Freeze
 from config.postgres.roles import as_owner
 from screening.densitometry import Measurement, MeasurementSite, parse_score
 from screening.models import RiskAssessment, Score
-from screening.referrals import AppointmentEvent, ContactOutcome, IdentityCheck
-from screening.services import cohort, intake, outcomes, referral
-from screening.vocabulary import DiagnosisCode, DrugClass
+from screening.referrals import AppointmentEvent, ContactOutcome, IdentityCheck, Means
+from screening.services import cohort, communication, contamination, intake, outcomes, referral
+from screening.vocabulary import DiagnosisCode, DrugClass, Told
 from tests.dicom import text_file
 from tests.factories import (
     PASSWORD,
@@ -75,6 +75,9 @@ def make_stage(code: str = "DEMO") -> Stage:
     _call_and_scan(world, stage.screening)
     for person in (stage.screening, stage.control):
         _usual_care(world, person)
+    communication.tell_result(
+        referral_of(stage.screening), means=Means.LETTER, by=world.caller, occurred_at=_noon(DAY + 4)
+    )
     analysis.freeze(world.trial, purpose="a test", by=world.trial_statistician)
     return stage
 
@@ -114,6 +117,9 @@ def _usual_care(world: World, person: Participant) -> None:
     told = {"reason": "A test.", "by": world.investigator}
     aftermath.break_code(person, category=BreakCategory.SAFETY_REPORT, password=PASSWORD, **told)
     aftermath.record_allocation_error(person, fault=AllocationFault.WRONG_STRATUM, **told)
+    contamination.record_disclosure(
+        person, told=Told.SCORE, told_by="A nurse", how="Asked at the desk.", by=world.coordinator
+    )
     said = "A form was signed in the wrong place."
     conduct.record_deviation(
         world.trial,

@@ -136,7 +136,7 @@ class ActsAdmin(admin.ModelAdmin):
             "act": act,
             "rows": rows,
             "facts": act.facts(rows[0]) if len(rows) == 1 else {},
-            "several": [act.facts(row) for row in rows] if len(rows) > 1 else [],
+            "several": [(row, act.facts(row)) for row in rows] if len(rows) > 1 else [],
             "back": self._after(act, rows[0] if len(rows) == 1 else None, plain=True),
             "action": self._act_url(act),
             "opts": self.opts,

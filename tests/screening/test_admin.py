@@ -61,7 +61,8 @@ def test_several_are_randomized_from_the_list_and_each_is_answered(one_by_one):
     people = [*high_risk(world, 2), make_participant(world)]
     picked = {"action": "randomize", "_selected_action": [p.pk for p in people]}
     asked = browser(world.coordinator).post(list_of(Participant), picked)
-    assert "For 3:" in words(asked) and not Allocation.objects.exists()
+    assert "For 3:" in words(asked) and all(str(person) in words(asked) for person in people)
+    assert not Allocation.objects.exists()
     told = words(do(world.coordinator, "randomize", *people))
     assert told.count("✓ done") == 2 and told.count("✗ not done") == 1
     assert "Not randomized: No usable radiograph" in told

@@ -20,6 +20,7 @@ from trial.models import (
     Reconciliation,
     Signature,
     Site,
+    SiteDay,
     Stratum,
     Trial,
 )
@@ -49,6 +50,7 @@ def one_of_each(stage: Stage) -> dict[type, Any]:
     trial, by = stage.world.trial, stage.world.randomization_statistician
     lists.change_key(trial, reason="A test.", by=by)
     with audit.context(by=by, why="a test", how="test"):
+        SiteDay.objects.create(site=stage.world.site, day="2023-02-02", opening="closed", reason="x")
         Reconciliation.objects.create(
             trial=trial, size=0, sha256="", done_by=by, **conduct.stamp(trial, None)
         )

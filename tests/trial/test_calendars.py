@@ -6,12 +6,13 @@ import pytest
 
 from tests.admin import do, page_of
 from tests.browsing import browser, words
-from tests.factories import refusal, sql
+from tests.factories import end, refusal
 from trial.calendars import Calendar, Opening, OwnDay, public_holidays
 from trial.models import Site, SiteDay
 from trial.protocol import template
 from trial.services import calendars
 from trial.services.trials import Refused
+from trial.states import TrialState
 
 WEEK = template("opscan").contact.days
 TAIWAN = Calendar(WEEK, "TW")
@@ -126,8 +127,7 @@ def test_the_database_keeps_days_whole_and_with_their_site(world):
 
 @pytest.mark.django_db
 def test_a_locked_trial_keeps_its_calendar(world):
-    sql("UPDATE trial_trial SET state = 'closed' WHERE id = %s", world.trial.pk)
-    sql("UPDATE trial_trial SET state = 'locked' WHERE id = %s", world.trial.pk)
+    end(world, TrialState.LOCKED)
     with pytest.raises(Refused, match="is locked"):
         calendars.name_calendar(world.site, calendar="JP", by=world.coordinator)
     insert = "INSERT INTO trial_siteday (id, day, opening, reason, site_id) VALUES (gen_random_uuid(),"
