@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -173,8 +174,12 @@ class ProtocolVersionAdmin(RoleModelAdmin):
 
     def rows(self, user: Any) -> QuerySet:
         """Return the versions, each with whether this user may know what is sealed in it."""
-        opens = Membership.objects.granting(user, Permission.UPLOAD_ALLOCATION_LIST)
-        return super().rows(user).annotate(opens_seal=Exists(opens.filter(trial=OuterRef("trial"))))
+        opens = Membership.objects.granting(user, Permission.UPLOAD_ALLOCATION_LIST).filter(site=None)
+        own = Coalesce(
+            "trial__tries__trial", "trial"
+        )  # a test trial has the sealed values of the trial it is for
+        rows = super().rows(user).annotate(own=own)
+        return rows.annotate(opens_seal=Exists(opens.filter(trial=OuterRef("own"))))
 
     @admin.display
     def protocol(self, version: Any) -> str:
@@ -197,9 +202,9 @@ class SiteDayInline(RoleInline):
 class SiteAdmin(RoleModelAdmin):
     """Sites, with their calendar."""
 
-    list_display = ("__str__", "time_zone", "calendar", "enrolled")
+    list_display = ("__str__", "time_zone", "calendar", "enrolled", "active")
     list_filter = (of_seen("trial"),)
-    fields = ("trial", "number", "name", "time_zone", "calendar", "enrolled")
+    fields = ("trial", "number", "name", "time_zone", "calendar", "enrolled", "active")
     inlines = (SiteDayInline,)
     acts = SITE_ACTS
 

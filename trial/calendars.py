@@ -67,7 +67,7 @@ def public_holidays(code: str) -> holidays.HolidayBase:
     country, _, part = code.partition("-")
     try:
         return holidays.country_holidays(country, subdiv=part or None, language="en_US")
-    except NotImplementedError:
+    except (NotImplementedError, TypeError):  # no country, or another name of the library
         raise ValueError(
             f"{code!r} is no calendar. Name a country such as TW, or a part of one such as DE-BY."
         ) from None

@@ -62,7 +62,7 @@ SIGN_IN = ("password", "last_login")
 # make its draws, and its kind says whether a draw may be dated back.
 STAYS = {
     "trial_trial": ("code", "kind", "key_fingerprint", "tries_id"),
-    "trial_protocolversion": ("trial_id", "number", "drafted_by_id"),
+    "trial_protocolversion": ("trial_id", "number", "drafted_by_id", "definition", "sha256"),
     "trial_site": ("trial_id", "number"),
     "trial_membership": (
         *("user_id", "role", "trial_id", "site_id", "since", "until"),
@@ -82,7 +82,7 @@ ALLOCATION = """
 CREATE OR REPLACE FUNCTION check_allocation() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE p record; s record; today date; again boolean := NEW.reconciliation_id IS NOT NULL;
 BEGIN
-    SELECT pa.state, pa.trial_id, t.kind, t.state AS trial_state, si.time_zone INTO p
+    SELECT pa.state, pa.trial_id, t.kind, t.state AS trial_state, si.time_zone, si.active INTO p
       FROM trial_participant pa JOIN trial_trial t ON t.id = pa.trial_id JOIN trial_site si ON si.id = pa.site_id
      WHERE pa.id = NEW.participant_id;
     SELECT trial_id, key_epoch, arms, COALESCE((SELECT max(sequence) FROM trial_allocation
@@ -100,6 +100,8 @@ BEGIN
         RAISE EXCEPTION 'Only an eligible participant is randomized; this one is %.', p.state
             USING ERRCODE = 'check_violation';
     END IF;
+    IF NOT p.active AND NOT again THEN
+        RAISE EXCEPTION 'The site is stopped: nobody of it is randomized.' USING ERRCODE = 'check_violation'; END IF;
     IF p.trial_id <> s.trial_id THEN
         RAISE EXCEPTION 'The stratum belongs to another trial.' USING ERRCODE = 'check_violation';
     END IF;

@@ -231,6 +231,12 @@ class Allocation:
             raise ValueError(f"Not known: {needed}. The draw needs it; add it, then randomize.")
         return "|".join(f"{factor}={facts[factor]}" for factor in self.strata) or "all"
 
+    def strata_of(self, label: str) -> dict[str, str] | None:
+        """Return the facts that a stratum's name tells; None where this protocol gives no such name."""
+        facts = dict(part.split("=", 1) for part in label.split("|") if "=" in part)
+        named = "|".join(f"{factor}={facts.get(factor)}" for factor in self.strata) or "all"
+        return facts if named == label and all(facts.values()) else None
+
     @classmethod
     def read(cls, r: Reader) -> "Allocation":
         """Read the part."""

@@ -240,6 +240,10 @@ _BLIND: Mapping[Role, tuple[Hidden, ...]] = {
 _TOLERATED = frozenset({frozenset({R.CALLER, R.COORDINATOR})})
 
 
+# SPIRIT 2013 16a.
+_ENROLLING = (R.COORDINATOR, R.CALLER)
+
+
 def permissions_of(roles: Collection[Role | str]) -> frozenset[Permission]:
     """Return everything a person with these roles may do."""
     return frozenset().union(*(MATRIX[Role(role)] for role in roles))
@@ -253,7 +257,9 @@ def shown_to(role: Role, hidden: Hidden) -> frozenset[Permission]:
 def conflicts(roles: Collection[Role | str]) -> list[str]:
     """Return a sentence for each pair of roles that one person must not hold in one trial."""
     held = [Role(role) for role in roles]
-    return [
+    both = [f"Who answers for the allocation list does not enroll: one person can't be {role.words} as well."
+            for role in _ENROLLING if role in held and R.RANDOMIZATION_STATISTICIAN in held]  # fmt: skip
+    return both + [
         f"One person can't be {blind.words} and {other.words}: "
         f"the {other.words} may {_and(shown)}, from which the {blind.words} is kept blind."
         for blind in _BLIND

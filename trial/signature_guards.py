@@ -34,6 +34,10 @@ BEGIN
             RAISE EXCEPTION 'A new entry of the delegation log is neither signed nor ended nor carried over.'
                 USING ERRCODE = 'check_violation';
         END IF;
+        IF NEW.given_by_id = NEW.user_id AND NEW.trial_id IS NOT NULL
+           AND (SELECT kind FROM trial_trial WHERE id = NEW.trial_id) <> 'test' THEN
+            RAISE EXCEPTION 'Nobody gives themself a role in a trial.' USING ERRCODE = 'check_violation';
+        END IF;
         IF (SELECT trial_id FROM trial_site WHERE id = NEW.site_id) <> NEW.trial_id THEN
             RAISE EXCEPTION 'The site belongs to another trial.' USING ERRCODE = 'check_violation';
         END IF;

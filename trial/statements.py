@@ -46,7 +46,18 @@ class Read(Generic[M]):
 
     def __call__(self, *values: Any) -> list[M]:
         """Return the rows for these values of the statement's places."""
-        return [self._row(row) for row in run(self._statement, *values)]
+        return self.rows(self.send(*values))
+
+    def send(self, *values: Any) -> Any:
+        """Send the statement and return the cursor that is to be read."""
+        cursor = connection.cursor()
+        cursor.execute(self._statement, values)
+        return cursor
+
+    def rows(self, sent: Any) -> list[M]:
+        """Return the rows of a statement that was sent."""
+        with sent:
+            return [self._row(row) for row in sent.fetchall()]
 
     @cached_property
     def _parts(self) -> list[tuple[str, Any, list[Any]]]:

@@ -24,8 +24,8 @@ SAYS = {
     TrialEvent.PAUSE: "Nobody is randomized until the trial is resumed. Films, calls and results go on.",
     TrialEvent.RESUME: "Randomization goes on.",
     TrialEvent.CLOSE: "Enrollment ends for good: nobody is randomized any more. Follow-up goes on.",
-    TrialEvent.FREEZE: "No data change while they are reviewed. Withdrawals from calls and erasures go on. It can be "
-    "taken back.",
+    TrialEvent.FREEZE: "No data change while they are reviewed, and nobody is called. Whoever objects or withdraws is "
+    "recorded once it is unfrozen; erasures go on. It can be taken back.",
     TrialEvent.UNFREEZE: "Data can be entered and corrected again, and a review of them begins anew.",
     TrialEvent.LOCK: "The data are final. There is no way back.",
 }
@@ -128,7 +128,33 @@ def _unlocked(site: Site) -> bool:
     return site.trial.state != TrialState.LOCKED
 
 
+def _move_site(*, active: bool) -> Callable[[Site, dict[str, Any], User], str]:
+    def run(site: Site, data: dict[str, Any], by: User) -> str:
+        trials.move_site(site, active=active, reason=data["reason"], by=by)
+        return f"{site}: {'its people are randomized again' if active else 'nobody of it is randomized'}."
+
+    return run
+
+
 SITE_ACTS = (
+    Act(
+        name="stop",
+        label="Stop randomizing",
+        permission=Permission.RUN_TRIAL,
+        says="Nobody of this site is randomized until it goes on. Films, calls and results go on.",
+        run=_move_site(active=False),
+        form=ReasonForm,
+        possible=lambda site: site.active and _unlocked(site),
+    ),
+    Act(
+        name="go-on",
+        label="Go on randomizing",
+        permission=Permission.RUN_TRIAL,
+        says="People of this site are randomized again.",
+        run=_move_site(active=True),
+        form=ReasonForm,
+        possible=lambda site: not site.active and _unlocked(site),
+    ),
     Act(
         name="day",
         label="Close or open on a day",

@@ -14,7 +14,7 @@ from trial.models import Participant, Trial
 from trial.protocol_parts import Timing
 from trial.randomization import ListExhausted
 from trial.services.trials import NotNow, Refused
-from trial.states import State, TrialState
+from trial.states import State, TransitionRefused, TrialState
 from trial.streams import RuleError
 
 logger = logging.getLogger(__name__)
@@ -49,6 +49,6 @@ def _draw(trial: Trial, people: Iterable[Participant]) -> int:
         except (NotNow, ListExhausted, KeyUnusable, OnHold, RuleError) as stop:
             logger.error("trial %s randomizes nobody by itself now: %s", trial.code, stop)
             break
-        except Refused:
+        except (Refused, TransitionRefused):
             continue
     return drawn

@@ -31,7 +31,7 @@ from trial.protocol_parts import Contact
 from trial.roles import Permission
 from trial.services.calendars import calendar_of
 from trial.services.people import Identity, reveal_all
-from trial.states import ProtocolState, State
+from trial.states import FINAL, ProtocolState, State
 
 PAGE_SIZE = 25
 # Who has a result of the trial's scan and was not told it.
@@ -215,12 +215,14 @@ def card_of(referral: Referral) -> Card:
 def offers(user: User, permission: Permission = Permission.SEE_WORKLIST) -> QuerySet[Referral]:
     """Return the offers a user may see (or act on), with everything a card shows.
 
-    In a recorded trial everything has happened already: there is nobody to be called.
+    In a recorded trial everything has happened already, and in a frozen or locked one no call can be recorded: there
+    is nobody to be called.
     """
     people = ("allocation__participant__trial", "allocation__participant__site__trial")
     return (
         Referral.objects.visible_to(user, permission)
         .exclude(allocation__participant__trial__kind=TrialKind.RECORDED)
+        .exclude(allocation__participant__trial__state__in=FINAL)
         .select_related(*people)
         .defer("allocation__evidence", "allocation__strata_values")
         .prefetch_related(

@@ -330,8 +330,9 @@ def test_an_act_asks_before_it_is_done_and_a_get_never_does_it(world):
 def test_a_protocol_version_is_approved_by_a_second_person_and_shows_who_gave_each_value(world):
     new = pinned(template("opscan"), world.model)
     new = new.amended({"minimum_age": 45}, note="As the ethics board asked.")
-    author = world.randomization_statistician
-    appoint(world, author, Role.COORDINATOR)
+    author = make_user("two-roles")
+    for role in (Role.INVESTIGATOR, Role.COORDINATOR):
+        appoint(world, author, role)
     version = protocols.draft_protocol(world.trial, protocol=new, by=author)
     shown = words(browser(world.investigator).get(page_of(version)))
     assert "minimum age 45 (before: 40) ours As the ethics board asked." in shown

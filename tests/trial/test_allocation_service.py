@@ -7,10 +7,21 @@ import pytest
 from django.db import DatabaseError, connection
 
 from screening.services import cohort
-from tests.factories import freeze_and_draw, high_risk, in_arm, make_participant, randomized, refusal
+from tests.admin import do
+from tests.factories import (
+    copy,
+    freeze_and_draw,
+    high_risk,
+    in_arm,
+    make_participant,
+    make_world,
+    randomized,
+    refusal,
+)
 from trial import allocation_log
 from trial.keys import KeyUnusable, key_path
 from trial.models import Allocation, Stratum
+from trial.protocol import template
 from trial.services.trials import NotNow, Refused
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -136,3 +147,17 @@ def test_sql_can_not_open_a_referral_for_a_control_participant(world):
 def test_a_change_without_who_why_and_how_is_refused(world):
     with pytest.raises(DatabaseError, match="audit context"), connection.cursor() as cursor:
         cursor.execute("UPDATE trial_trial SET title = 'silently'")
+
+
+def test_nobody_of_a_site_that_is_stopped_is_randomized_until_it_goes_on():
+    world = make_world(protocol=template("opscan").amended({"allocation.method": "simple"}, note="A test."))
+    first, second = high_risk(world, 2)
+    made = cohort.randomize(first, by=world.coordinator)
+    do(world.investigator, "stop", world.site, reason="The monitor found no consents.")
+    with pytest.raises(NotNow, match="is stopped: nobody of it is randomized"):
+        cohort.randomize(second, by=world.coordinator)
+    cohort.assess(second, by=world.coordinator)
+    row = Allocation.objects.get(pk=made.pk)
+    assert "site is stopped" in refusal(*copy(row, participant_id=second.pk, sequence=2))
+    do(world.investigator, "go-on", world.site, reason="They were found.")
+    assert cohort.randomize(second, by=world.coordinator).sequence == 2

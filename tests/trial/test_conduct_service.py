@@ -274,3 +274,12 @@ def test_the_same_state_twice_is_one_change(world):
         conduct.change_state(person, event=Event.FIND_ELIGIBLE, by=world.coordinator, why="Judged")
 
     assert moves(person) == ["registered > eligible"]
+
+
+def test_a_consent_to_something_else_is_none_to_the_scan(world):
+    person = make_participant(world)
+    for scope, consented in (("data", False), ("dxa", True), ("calls", True)):
+        conduct.record_consent(person, form_version="1", scope=scope, by=world.coordinator)
+        assert conduct.has_consent_for_dxa(person) is consented
+    conduct.record_objection(person, by=world.coordinator)
+    assert not conduct.has_consent_for_dxa(person)

@@ -10,13 +10,13 @@ from config.dashboard import boards
 from config.postgres.roles import as_owner
 from tests.admin import act_url, do, page_of
 from tests.browsing import browser, words
-from tests.factories import PASSWORD, appoint, end, make_user, make_world, refusal, signed_in, sql
+from tests.factories import PASSWORD, appoint, copy, end, make_user, make_world, refusal, signed_in, sql
 from trial import audit
 from trial.models import Membership, Signature
 from trial.roles import Role
 from trial.services import accounts, delegation, trials
 from trial.services.trials import Refused
-from trial.states import TrialState
+from trial.states import TrialEvent, TrialState
 
 # A page of each kind: admin, worklist, API, acts.
 PLACES = (
@@ -297,3 +297,24 @@ def test_the_database_ends_an_entry_now_once_and_for_a_reason_and_keeps_it(world
         with pytest.raises(DatabaseError, match="stays as it is"):
             end(**again)
     assert "never deleted" in refusal("DELETE FROM trial_membership WHERE id = %s", entry.pk)
+
+
+def test_nobody_enters_a_role_in_a_trial_for_themself(world):
+    admin = world.system_administrator
+    with pytest.raises(Refused, match="Nobody gives themself a role"):
+        trials.give_role(admin, role=Role.INVESTIGATOR, trial=world.trial, by=admin)
+    entry = Membership.objects.get(user=world.investigator)
+    assert "Nobody gives themself" in refusal(*copy(entry, id=10_000, user_id=admin.pk, given_by_id=admin.pk))
+
+
+def test_a_role_at_one_site_does_nothing_to_the_whole_trial(world, mei):
+    appoint(world, mei, Role.INVESTIGATOR, world.site)
+    with pytest.raises(Refused, match="don't include: run trial"):
+        trials.move_trial(world.trial, event=TrialEvent.PAUSE, by=mei)
+
+
+def test_who_answers_for_the_list_does_not_enroll(world, mei):
+    trials.give_role(mei, role=Role.RANDOMIZATION_STATISTICIAN, trial=world.trial, by=None)
+    for role in (Role.COORDINATOR, Role.CALLER):
+        with pytest.raises(Refused, match="does not enroll"):
+            trials.give_role(mei, role=role, trial=world.trial, by=None)

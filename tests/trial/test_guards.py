@@ -118,7 +118,9 @@ def test_a_protocol_version_begins_as_a_draft_and_is_approved_by_a_second_person
     assert "a draft has none" in refusal(*draft(world, **approval))
     sql(*draft(world))
 
-    sql('UPDATE trial_protocolversion SET definition = \'{"title": "better"}\'')
+    # A draft may be signed, so that another content is another version.
+    better = 'UPDATE trial_protocolversion SET definition = \'{"title": "better"}\''
+    assert "never given another" in refusal(better)
     assert "approval of a second person" in refusal("UPDATE trial_protocolversion SET state = 'active'")
     own = "UPDATE trial_protocolversion SET state = 'approved', approved_at = now(), approved_by_id = %s"
     assert "approved_by_a_second_person" in refusal(own, world.coordinator.pk)

@@ -294,7 +294,7 @@ def test_arms_to_come_and_words_of_the_stream_in_the_dump_are_found(world):
 
 
 def test_a_key_as_raw_bytes_in_the_dump_is_found(world):
-    play(world, waiting(world, 1, sites=2))
+    play(world, waiting(world, 6, sites=2))  # few draws, other words would tell as well
     with audit.context(by=None, why="A fault"), connection.cursor() as cursor:
         cursor.execute("UPDATE trial_person SET phone_sealed = %s", [KEY])
     dumped = dump()

@@ -119,6 +119,10 @@ def test_an_uploaded_list_that_is_used_up_is_extended_never_edited():
     one_by_one(world, people[:2])
     with pytest.raises(ListExhausted):
         one_by_one(world, people[2:3])
+    with pytest.raises(Refused, match="uploaded before"):
+        lists.upload_list(world.trial, arms=["screening", "control"], by=by)
+    with pytest.raises(Refused, match="no stratum 'sex=female'"):
+        lists.upload_list(world.trial, arms=["control"] * 3 + ["screening"] * 3, by=by, label="sex=female")
     lists.upload_list(world.trial, arms=["control", "screening"], by=by)
     made = one_by_one(world, people[2:])
     assert [(a.stratum.list_version, a.sequence, a.arm) for a in made] == [

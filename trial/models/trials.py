@@ -271,6 +271,9 @@ class Site(Clinical):
         help_text="Whose public holidays count: a country such as TW, or a part of one such as DE-BY.",
     )
     enrolled = models.PositiveIntegerField(default=0, editable=False)  # counts study numbers given out
+    active = models.BooleanField(
+        "randomizes", default=True, editable=False, help_text="Whether people of this site are randomized."
+    )
 
     class Meta:
         ordering = ["trial", "number"]

@@ -32,7 +32,7 @@ from trial.services import lists
 from trial.services.conduct import SETTLED, change_states, consent_missing_before_randomization
 from trial.services.signatures import require_signed
 from trial.services.trials import NotNow, Refused
-from trial.statements import Read, run
+from trial.statements import Read, run, together
 from trial.states import Event, State, TrialState, next_state
 
 # In one order, so that nobody waits for somebody who waits for them.
@@ -112,18 +112,27 @@ def _randomize(
         raise Refused("A live trial randomizes now; a draw is never dated back.")
     allocation_log.check(trial)
     with audit.context(by=by, why="Randomization"):
-        people = _locked(candidates)
+        people, version = _lock(trial, candidates)
         known = _allocated(people.values())
         fresh = [
             c._replace(participant=people[c.participant.pk])
             for c in candidates
             if c.participant.pk not in known
         ]
-        made = _draw(trial, fresh, by, occurred_at or clock.now(trial), cohort) if fresh else []
+        made = _draw(trial, version, fresh, by, occurred_at or clock.now(trial), cohort) if fresh else []
         # Before the answer leaves, and only if the database kept it.
         transaction.on_commit(partial(allocation_log.append, trial, made))
     known |= {a.participant_id: a for a in made}
     return [known[c.participant.pk] for c in candidates]
+
+
+def _lock(
+    trial: Trial, candidates: Sequence[Candidate]
+) -> tuple[dict[UUID, Participant], ProtocolVersion | None]:
+    """Lock participants and read, then, the protocol version in force."""
+    with together():
+        people, versions = LOCKED.send([c.participant.pk for c in candidates]), IN_FORCE.send(trial.pk)
+    return {p.pk: p for p in LOCKED.rows(people)}, next(iter(IN_FORCE.rows(versions)), None)
 
 
 def _allocated(people: Iterable[Participant]) -> dict[UUID, Allocation]:
@@ -133,10 +142,6 @@ def _allocated(people: Iterable[Participant]) -> dict[UUID, Allocation]:
     rows = Allocation.objects.filter(participant__in=maybe)
     rows = rows.select_related("participant__site", "stratum", "protocol_version")
     return {a.participant_id: a for a in rows}
-
-
-def _locked(candidates: Sequence[Candidate]) -> dict[UUID, Participant]:
-    return {p.pk: p for p in LOCKED([c.participant.pk for c in candidates])}
 
 
 class _Act(NamedTuple):
@@ -149,9 +154,14 @@ class _Act(NamedTuple):
 
 
 def _draw(
-    trial: Trial, fresh: list[Candidate], by: User | None, at: datetime, cohort: Cohort | None
+    trial: Trial,
+    version: ProtocolVersion | None,
+    fresh: list[Candidate],
+    by: User | None,
+    at: datetime,
+    cohort: Cohort | None,
 ) -> list[Allocation]:
-    version, epoch = _version_in_force(trial)
+    version, epoch = _require_active(trial, version)
     act, protocol = _Act(version, at, epoch, trial_key(version.trial, epoch)), version.protocol
     if protocol.allocation.when is Timing.COHORT and cohort is None:
         raise NotNow(
@@ -179,9 +189,8 @@ def _label(protocol: Protocol, values: dict[str, str | None]) -> str:
         raise Refused(str(missing)) from None
 
 
-def _version_in_force(trial: Trial) -> tuple[ProtocolVersion, int]:
-    """Return the protocol version in force and the number of the key in use."""
-    version = next(iter(IN_FORCE(trial.pk)), None)
+def _require_active(trial: Trial, version: ProtocolVersion | None) -> tuple[ProtocolVersion, int]:
+    """Return the protocol version in force and the number of the key in use; raise NotNow where nobody is drawn."""
     state = version.trial.state if version else TrialState.DRAFT
     if version is None or state != TrialState.ACTIVE:
         raise NotNow(f"Trial {trial.code} is {state}: nobody is randomized. Nothing was drawn.")
@@ -190,6 +199,8 @@ def _version_in_force(trial: Trial) -> tuple[ProtocolVersion, int]:
 
 def _check(participant: Participant, protocol: Protocol) -> None:
     next_state(State(participant.state), Event.RANDOMIZE)
+    if not participant.site.active:
+        raise NotNow(f"{participant.site} is stopped: nobody of it is randomized. Nothing was drawn.")
     if consent_missing_before_randomization(participant, protocol):
         raise Refused(
             f"{participant} has not consented, and the protocol asks for consent first. Nothing was drawn."
@@ -225,7 +236,8 @@ def _take_all(
         stratum = lists.list_in_use(trial, plan, label=label, epoch=act.epoch, cohort_size=size)
         room = len(group) if stratum.total is None else max(1, stratum.total - stratum.drawn)
         made += _take(stratum, group[:room], act, cohort)
-        group = group[room:]
+        if group := group[room:]:
+            _keep_cursor(stratum)  # by which the next list is found
     return made
 
 
@@ -258,11 +270,16 @@ def _take(
             )
         )
     stratum.drawn += len(group)
-    run("UPDATE trial_stratum SET drawn = %s WHERE id = %s", stratum.drawn, stratum.pk)
     return made
 
 
+def _keep_cursor(stratum: Stratum) -> None:
+    run("UPDATE trial_stratum SET drawn = %s WHERE id = %s", stratum.drawn, stratum.pk)
+
+
 def _write(made: list[Allocation], by: User | None) -> None:
+    for stratum in {a.stratum_id: a.stratum for a in made}.values():
+        _keep_cursor(stratum)
     bulk.insert(made)
     bulk.insert(waivers(made))
     stamped = {"occurred_at": made[0].occurred_at, "protocol_version": made[0].protocol_version}

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Q
+
 from trial import audit, bulk, clock
 from trial.eligibility import Eligibility, Facts, assess
 from trial.models import (
@@ -141,10 +143,9 @@ def record_objection(participant: Participant, *, by: User, occurred_at: datetim
 
 
 def has_consent_for_dxa(participant: Participant) -> bool:
-    """Tell whether the last word of the participant is a consent."""
-    said = (
-        participant.consents.exclude(kind=ConsentKind.WAIVER).order_by("-occurred_at", "-recorded_at").first()
-    )
+    """Tell whether the participant's last word on the scan is a consent; one to something else says nothing of it."""
+    word = Q(kind=ConsentKind.OBJECTION) | Q(kind=ConsentKind.CONSENT, scope="dxa")
+    said = participant.consents.filter(word).order_by("-occurred_at", "-recorded_at").first()
     return said is not None and said.kind == ConsentKind.CONSENT
 
 

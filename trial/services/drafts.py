@@ -11,7 +11,7 @@ from django.utils import timezone
 from trial import audit
 from trial.allocation_log import OnHold
 from trial.keys import KeyUnusable
-from trial.models import Allocation, Membership, ProtocolVersion, Sex, Trial, TrialKind, User
+from trial.models import Allocation, Membership, ProtocolVersion, Sex, SiteDay, Trial, TrialKind, User
 from trial.protocol import Protocol
 from trial.roles import Permission
 from trial.services.trials import Refused, add_site, create_trial, require, require_unlocked
@@ -75,10 +75,13 @@ def _code(version: ProtocolVersion) -> str:
 
 
 def _copy_sites_and_staff(trial: Trial, made: Trial, by: User) -> None:
+    same = ("number", "name", "time_zone", "calendar")
     sites = {
-        site.pk: add_site(made, number=site.number, name=site.name, time_zone=site.time_zone, by=by)
+        site.pk: add_site(made, **{name: getattr(site, name) for name in same}, by=by)
         for site in trial.sites.all()
     }
+    for day in SiteDay.objects.filter(site__trial=trial):
+        SiteDay.objects.create(site=sites[day.site_id], day=day.day, opening=day.opening, reason=day.reason)
     for held in Membership.objects.in_force().filter(trial=trial):
         Membership.objects.create(
             user_id=held.user_id,

@@ -108,14 +108,23 @@ def upload_list(trial: Trial, *, arms: Sequence[str], by: User, label: str = "al
         raise Refused("This trial draws from its own list. A trial has a list or a method, never both.")
     if faults := uploaded_faults(arms, plan.arms):
         raise Refused(" ".join(faults))
+    if plan.strata_of(label) is None:
+        raise Refused(
+            f"This protocol has no stratum {label!r}. Write it as it stands beside the allocations."
+        )
     text = "\n".join(arms)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    if UploadedList.objects.filter(sha256=digest).exists():
+        raise Refused(
+            "This very list was uploaded before, here or in a test. Draw a new one: this one may be known."
+        )
     with audit.context(by=by, why=f"An allocation list of {len(arms)} is uploaded"):
         Trial.objects.select_for_update(no_key=True).get(pk=trial.pk)
         stratum = _begin(trial, plan, label, current_epoch(trial), len(arms))
         return UploadedList.objects.create(
             stratum=stratum,
             sealed=seal_for(trial_key(trial), text, f"allocation-list:{stratum.pk}"),
-            sha256=hashlib.sha256(text.encode()).hexdigest(),
+            sha256=digest,
             length=len(arms),
         )
 

@@ -93,7 +93,9 @@ def amend_protocol(
 
 def may_open_seal(user: User, trial: Trial) -> bool:
     """Tell whether the user may know what would foretell an allocation: block sizes, uploaded lists."""
-    return Membership.objects.granting(user, Permission.UPLOAD_ALLOCATION_LIST).filter(trial=trial).exists()
+    grants = Membership.objects.granting(user, Permission.UPLOAD_ALLOCATION_LIST).filter(site=None)
+    # A test trial has the sealed values of the trial it is for.
+    return grants.filter(trial=trial.tries.trial if trial.tries else trial).exists()
 
 
 def approve_protocol(version: ProtocolVersion, *, by: User, password: str | None = None) -> ProtocolVersion:
@@ -173,7 +175,7 @@ def _is_due(version: ProtocolVersion) -> bool:
 
 
 def _is_held(role: Role, trial: Trial) -> bool:
-    held = Membership.objects.in_force().filter(trial=trial, role=role, user__is_active=True)
+    held = Membership.objects.in_force().filter(trial=trial, site=None, role=role, user__is_active=True)
     return held.exists()
 
 
@@ -187,6 +189,7 @@ def activate(version: ProtocolVersion, *, by: User, further: Sequence[Item] = ()
     with audit.context(by=by, why=f"Protocol version {version.number} takes effect"):
         trial = Trial.objects.select_for_update().get(pk=version.trial_id)
         version = ProtocolVersion.objects.select_for_update().get(pk=version.pk)
+        _refuse_older(trial, version)
         _refuse_other_allocation(trial, version)
         for old in trial.versions.filter(state=ProtocolState.ACTIVE):
             old.state = next_protocol_state(ProtocolState(old.state), ProtocolEvent.SUPERSEDE)
@@ -197,6 +200,11 @@ def activate(version: ProtocolVersion, *, by: User, further: Sequence[Item] = ()
         if trial.state == TrialState.DRAFT:
             move_trial(trial, event=TrialEvent.ACTIVATE, by=by)
     return trial
+
+
+def _refuse_older(trial: Trial, version: ProtocolVersion) -> None:
+    if newer := trial.versions.filter(state=ProtocolState.ACTIVE, number__gt=version.number).first():
+        raise Refused(f"{newer} is in force and newer than this one. To go back, amend it once more.")
 
 
 def _refuse_other_allocation(trial: Trial, version: ProtocolVersion) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from trial import audit
 from trial.keys import ensure_key
@@ -28,9 +29,9 @@ class NotNow(Refused):
 
 
 def require(user: User, permission: Permission, trial: Trial, site: Site | None = None) -> None:
-    """Raise Refused unless `user` holds `permission` in the trial (and at the site)."""
+    """Raise Refused unless `user` holds `permission` in the trial: at this site, or where none is named at all."""
     for grant in Membership.objects.granting(user, permission).filter(trial=trial):
-        if grant.site_id is None or site is None or grant.site_id == site.pk:
+        if grant.site_id is None or (site and grant.site_id == site.pk):
             return
     raise Refused(f"Your roles in trial {trial.code} don't include: {permission.words}. Ask the coordinator.")
 
@@ -75,13 +76,28 @@ def create_trial(
         )
 
 
-def add_site(trial: Trial, *, number: int, name: str, time_zone: str, by: User | None) -> Site:
-    """Add a site to a trial."""
+def add_site(
+    trial: Trial, *, number: int, name: str, time_zone: str, by: User | None, **further: Any
+) -> Site:
+    """Add a site to a trial; `further` are other columns, such as its calendar."""
     with audit.context(by=by, why=f"Site {number} joins"):
-        site = Site(trial=trial, number=number, name=name, time_zone=time_zone)
+        site = Site(trial=trial, number=number, name=name, time_zone=time_zone, **further)
         site.full_clean()
         site.save()
         return site
+
+
+def move_site(site: Site, *, active: bool, reason: str, by: User) -> Site:
+    """Stop randomizing people of one site, or go on with it; calls and results go on either way."""
+    require(by, Permission.RUN_TRIAL, site.trial, site)
+    require_unlocked(site.trial)
+    if not reason.strip():
+        raise Refused("Write why.")
+    with audit.context(by=by, why=f"{site} {'goes on' if active else 'stops'}: {reason.strip()}"):
+        site = Site.objects.select_for_update(of=("self",)).select_related("trial").get(pk=site.pk)
+        site.active = active
+        site.save(update_fields=["active"])
+    return site
 
 
 def move_trial(trial: Trial, *, event: TrialEvent, by: User, reason: str = "") -> Trial:
@@ -114,7 +130,12 @@ def give_role(
     site: Site | None = None,
     until: datetime | None = None,
 ) -> Membership:
-    """Enter a user's role into the delegation log, to be signed; refuse one that would end their blindness."""
+    """Enter a user's role into the delegation log, to be signed; refuse one that would end their blindness.
+
+    Nobody enters a role in a trial for themself.
+    """
+    if by and by.pk == user.pk and trial:
+        raise Refused("Nobody gives themself a role in a trial. Let another system administrator do it.")
     with audit.context(by=by, why=f"{user.username} is entered as {role.words}"):
         held = Membership.objects.current().filter(user=user, trial=trial).values_list("role", flat=True)
         if against := conflicts([*held, role]):

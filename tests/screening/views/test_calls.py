@@ -10,11 +10,12 @@ from screening.models import Appointment, ContactAttempt, Referral
 from screening.services import cohort
 from screening.services import referral as referrals
 from tests.browsing import TAIPEI, browser, set_clock, words
-from tests.factories import freeze_and_sign, high_risk, in_arm, make_world, randomized, referral_of
+from tests.factories import end, freeze_and_sign, high_risk, in_arm, make_world, randomized, referral_of
 from trial import clock
 from trial.calendars import Opening
 from trial.models import Consent, Participant, TrialKind
 from trial.services import calendars, conduct, people
+from trial.states import TrialState
 
 pytestmark = pytest.mark.django_db
 BY_NAME = {"identity": "name_and_birth_date"}
@@ -564,3 +565,11 @@ def test_admin_pages_of_offers_and_calls_do_not_exist_for_a_control(world, offer
         for key in (control.pk, control.allocation.pk, uuid.uuid4()):
             place = reverse(f"admin:screening_{model}_change", args=[key])
             assert browser(world.coordinator).get(place).status_code == 404
+
+
+def test_nobody_is_called_while_the_data_are_frozen(world):
+    offer = referral_of(in_arm(randomized(world, 2), "screening"))
+    assert browser(world.caller).get(f"/calls/{offer.pk}/").status_code == 200
+    end(world, TrialState.FROZEN)
+    assert browser(world.caller).get(f"/calls/{offer.pk}/").status_code == 404
+    assert str(offer.participant) not in words(browser(world.caller).get("/calls/"))
