@@ -110,8 +110,8 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 # Unset means: the project's own PostgreSQL and Valkey under VAR, started at the first connection.
 DATABASE_URL = env.str("DATABASE_URL", default="")
 _server: dict[str, Any] = env.db_url_config(DATABASE_URL) if DATABASE_URL else {"EMBEDDED_VAR": str(VAR)}
-# A statement that a connection sends again and again is planned once.
-_planned_once = {"server_side_binding": True, "prepare_threshold": 5}
+# The few statements that trial/statements.py sends again and again are planned once a connection.
+_planned_once = {"prepare_threshold": 5}
 DATABASES = {
     "default": _server
     | {

@@ -36,9 +36,8 @@ def insert(rows: Sequence[models.Model]) -> None:
 
 
 def _insert_each(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    with connection.cursor() as cursor:
-        for row in rows:
-            cursor.execute(_insert_statement(table, tuple(columns)), row)
+    for row in rows:
+        statements.run(_insert_statement(table, tuple(columns)), *row)
 
 
 @cache

@@ -1,6 +1,7 @@
 """Statements that are written once: Django builds the same one anew each time, which here costs more than its answer.
 
-For the few that every draw makes; whatever is read less often is a queryset.
+For the few that every draw makes; whatever is read less often is a queryset. The server binds their values and plans
+them once a connection, which Django's own cursors leave: a statement so bound takes 65,535 values at most.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,15 +10,23 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from django.db import connection, models
+from psycopg import Cursor
 
 M = TypeVar("M", bound=models.Model)
 
 
 def run(statement: str, *values: Any) -> list[tuple]:
     """Run a statement and return its rows, none where it has none to return."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return cursor.fetchall() if cursor.description else []
+    sent = _send(statement, values)
+    return sent.fetchall() if sent.description else []
+
+
+def _send(statement: str, values: Sequence[Any]) -> Cursor:
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    with connection.wrap_database_errors:
+        return Cursor(connection.connection).execute(statement, values)
 
 
 @contextmanager
@@ -48,16 +57,13 @@ class Read(Generic[M]):
         """Return the rows for these values of the statement's places."""
         return self.rows(self.send(*values))
 
-    def send(self, *values: Any) -> Any:
+    def send(self, *values: Any) -> Cursor:
         """Send the statement and return the cursor that is to be read."""
-        cursor = connection.cursor()
-        cursor.execute(self._statement, values)
-        return cursor
+        return _send(self._statement, values)
 
-    def rows(self, sent: Any) -> list[M]:
+    def rows(self, sent: Cursor) -> list[M]:
         """Return the rows of a statement that was sent."""
-        with sent:
-            return [self._row(row) for row in sent.fetchall()]
+        return [self._row(row) for row in sent.fetchall()]
 
     @cached_property
     def _parts(self) -> list[tuple[str, Any, list[Any]]]:
