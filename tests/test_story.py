@@ -164,7 +164,7 @@ def test_a_trial_from_radiograph_to_odds_ratio(place, visit, tmp_path, monkeypat
     caller.fills("Day and time of the scan: time", "10:30")
     caller.presses("Book the scan")
     caller.sees("Friday 3 February 2023, 10:30")
-    set_clock(monkeypatch, days_later=3)
+    set_clock(monkeypatch, days_later=4)  # after the scan, at whatever hour this runs
     caller.page.reload()
     caller.presses("Kept: they came")
     caller.sees("They came.")
