@@ -76,11 +76,10 @@ class ScreenedParticipantViewSet(ParticipantViewSet):
     def randomize(self, request: Request, study_number: str) -> Response:
         """Randomize a participant: 201 the first time, 200 with the first answer after that."""
         participant = self.participant(study_number)
-        first = not Allocation.objects.filter(participant=participant).exists()
         made = cohort.randomize(participant, by=self.user)
         shown = Allocation.objects.visible_to(self.user, Permission.SEE_ARM).filter(pk=made.pk).exists()
         answer = AllocationSerializer(made, context={"arm_shown": shown}).data
-        return Response(answer, status=201 if first else 200)
+        return Response(answer, status=201 if made.drawn_now else 200)
 
     @extend_schema(request=WithdrawalSerializer, responses=ScreenedParticipantSerializer)
     @action(detail=True, methods=["post"])

@@ -81,6 +81,11 @@ BEGIN
         RAISE EXCEPTION 'The offer of this participant ends on %, not on %.', last_day, NEW.window_ends_on
             USING ERRCODE = 'check_violation';
     END IF;
+    IF TG_OP = 'UPDATE' AND NEW.state = 'accepted' AND OLD.state IN ('declined', 'not_reached')
+       AND NEW.rang_back = '' THEN
+        RAISE EXCEPTION 'By what whoever rang back was identified is recorded with it.'
+            USING ERRCODE = 'check_violation';
+    END IF;
     RETURN NEW;
 END $$;
 CREATE TRIGGER check_referral BEFORE INSERT OR UPDATE ON screening_referral

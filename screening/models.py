@@ -255,9 +255,18 @@ class Referral(Happening):
     arm = models.CharField(max_length=9, default="screening", editable=False)
     state = models.CharField(max_length=12, choices=choices(ReferralState), default=ReferralState.OPEN)
     window_ends_on = models.DateField(help_text="The last day of the offer, itself included.")
+    rang_back = models.CharField(
+        max_length=20,
+        choices=choices(IdentityCheck),
+        blank=True,
+        default="",
+        db_default="",
+        help_text="By what whoever rang back and accepted was identified.",
+    )
 
     class Meta:
         constraints = [
+            one_of("rang_back", ["", *IdentityCheck], "identity_of_who_rang_back_known"),
             models.CheckConstraint(condition=Q(arm="screening"), name="only_screening_is_referred"),
             models.UniqueConstraint(fields=["id", "allocation", "arm"], name="referral_allocation_arm_key"),
             one_of("state", ReferralState, "referral_state_known"),

@@ -86,6 +86,16 @@ def _object(row: Participant, data: dict[str, Any], by: User) -> str:
     return f"The objection of {row} is recorded: nobody calls them."
 
 
+def _erase(row: Participant, _: dict[str, Any], by: User) -> str:
+    referral.approve_erasure(row, by=by)
+    return f"Name, telephone and hospital number of {row} are erased for good."
+
+
+def _erasure_asked(row: Participant) -> Mapping[str, str]:
+    asked = row.erasures.select_related("requested_by").filter(approved_by=None).first()
+    return {f"Asked for by {asked.requested_by.first_name}": asked.reason} if asked else {}
+
+
 def _error(row: Participant, data: dict[str, Any], by: User) -> str:
     referral.record_allocation_error(row, **data, by=by)
     return f"It is on record of {row}, with a protocol deviation. The allocation stands and is analyzed."
@@ -177,6 +187,17 @@ SCREENING_ACTS = (
         "the arm for it: the report says what follows.",
         _disclose,
         DisclosureForm,
+    ),
+    Act(
+        "erase",
+        "Approve erasure",
+        Permission.APPROVE_ERASURE,
+        "The key of this person is destroyed: name, telephone and hospital number can't be read any more, in old "
+        "audit rows and in every other trial too, and calls and appointments stop. There is no way back. Study data "
+        "and history stay, without identity.",
+        _erase,
+        possible=lambda row: row.erasures.filter(approved_by=None).exists(),
+        facts=_erasure_asked,
     ),
     Act(
         "death",

@@ -17,6 +17,7 @@ from rest_framework.test import APIClient
 from screening.models import ModelVersion, Radiograph, Referral, Score
 from screening.referrals import TOLD, IdentityCheck
 from screening.services import cohort, made_up, scoring
+from screening.services import referral as referrals
 from screening.services.setup import pin_model, with_waiver
 from screening.vocabulary import FilmState
 from trial import audit
@@ -232,7 +233,7 @@ def freeze_and_draw(world: World, occurred_at: datetime | None = None) -> list[A
 def forget(participant: Participant, world: World) -> None:
     """Erase an identity, by the two people it takes."""
     people.request_erasure(participant, reason="Asked to be forgotten", by=world.coordinator)
-    people.approve_erasure(participant, by=world.data_manager)
+    referrals.approve_erasure(participant, by=world.data_manager)
 
 
 def in_arm(allocations: list[Allocation], arm: str) -> Participant:
@@ -295,4 +296,4 @@ def end(world: World, state: TrialState) -> None:
     for event in (TrialEvent.CLOSE, TrialEvent.FREEZE, TrialEvent.LOCK):
         trial = Trial.objects.get(pk=world.trial.pk)
         if trial.state != state and (trial.state, event) in TRIAL_TRANSITIONS:
-            trials.move_trial(trial, event=event, by=world.investigator)
+            trials.move_trial(trial, event=event, by=world.investigator, reason="A test.")

@@ -83,10 +83,10 @@ def in_processes(shares: Iterable[Sequence[Callable[[], Any]]]) -> list[Any]:
     return found
 
 
-def ask(world: World, person: Participant) -> tuple[str, str, str]:
-    """Randomize a person and return what was answered."""
+def ask(world: World, person: Participant) -> tuple[str, str, str, bool]:
+    """Randomize a person and return what was answered, and whether it was drawn for this request."""
     made = cohort.randomize(Participant.objects.get(pk=person.pk), by=world.coordinator)
-    return str(person.pk), str(made.pk), made.arm
+    return str(person.pk), str(made.pk), made.arm, made.drawn_now
 
 
 def rush(world: World) -> list[Any]:
@@ -99,9 +99,11 @@ def faults(world: World, answers: Sequence[Any]) -> list[str]:
     """Return everything that went wrong in a rush."""
     wanted = len(world.extra["people"])
     found = [f"refused: {a}" for a in answers if isinstance(a, Exception)]
-    said = {a for a in answers if isinstance(a, tuple)}
+    said = {a[:3] for a in answers if isinstance(a, tuple)}
     if not len(said) == len({person for person, *_ in said}) == len({made for _, made, _ in said}) == wanted:
         found.append(f"{len(said)} different answers for {wanted} people")
+    if (first := sum(a[3] for a in answers if isinstance(a, tuple))) != wanted:
+        found.append(f"{first} of {len(answers)} requests were told that they were the first")
     if Allocation.objects.count() != wanted:
         found.append(f"{Allocation.objects.count()} allocations for {wanted} people")
     return found + [fault for stratum in Stratum.objects.all() for fault in stratum_faults(world, stratum)]
@@ -169,7 +171,7 @@ def test_one_person_asked_for_by_everybody_is_drawn_once(blocks):
 
     answers = at_once([partial(ask, blocks, person)] * 12)
 
-    assert len(set(answers)) == 1 and Allocation.objects.count() == 1
+    assert len({answer[:3] for answer in answers}) == 1 and Allocation.objects.count() == 1
 
 
 def test_a_cohort_randomized_twice_at_once_is_randomized_once(transactional_db):

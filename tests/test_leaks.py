@@ -13,6 +13,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 import pytest
+from django.core.mail import send_mail
 
 from analysis.masking import LEFT_OUT
 from screening.serializers import ScreenedParticipantSerializer
@@ -22,19 +23,22 @@ from tests.walk import (
     BLIND,
     EVERYBODY,
     WITHOUT_CONTROL_SCORE,
+    Ask,
     Bodies,
     Stage,
     address,
     asking,
     logged,
+    mails,
     questions,
     read,
     routes,
     still,
 )
-from trial.keys import key_path
+from trial.keys import key_path, trial_key
 from trial.models import Allocation, Participant, User
 from trial.roles import MATRIX, Permission, Role
+from trial.services import lists
 
 PARTICIPANTS = "/api/v1/participants/"
 ARM = re.compile(r"\b(control|screening)\b", re.IGNORECASE)
@@ -68,6 +72,11 @@ def told(bodies: Bodies, looked_for: Collection[Secret]) -> list[str]:
     ]
 
 
+def sealed(key: str) -> Secret:
+    """Return the key of a trial as what it is: nobody's to see, not even its beginning."""
+    return Secret(key[:16], frozenset())
+
+
 def logged_secrets(lines: Iterable[str], looked_for: Collection[Secret]) -> list[str]:
     """Return the log lines that hold a secret: the log is read by whoever keeps the machine."""
     return [line for line in lines if any(secret.text in line for secret in looked_for)]
@@ -89,6 +98,12 @@ def _gap(one: str, other: str) -> str:
     return f"{one[max(0, at - 60) : at + 60]!r} or {other[max(0, at - 60) : at + 60]!r}"
 
 
+def asked_for_the_key(bodies: Bodies) -> list[str]:
+    """Say who was sent an answer, from where, that wanted the trial's key while it was away."""
+    without = re.compile(r"5|.*The key of trial \S+ is missing", re.DOTALL)
+    return [f"{who} {route}" for (who, route), body in bodies.items() if without.match(body)]
+
+
 # The hunt
 
 
@@ -102,7 +117,7 @@ def stage(db):
 def test_nobody_is_sent_an_identity_or_a_score_that_is_not_for_them(walked):
     looked_for = secrets(walked.stage.hidden_scores)
 
-    assert told(walked.bodies, looked_for) == []
+    assert told(walked.bodies, [*looked_for, sealed(walked.key)]) == []
     # The hunt sees what it looks for where it may be.
     assert all(
         secret.text in body for secret in looked_for for body in [_sent_to(walked.bodies, "inspector")]
@@ -141,13 +156,19 @@ def test_the_log_names_no_identity_no_score_and_no_arm(walked):
     stage = walked.stage
 
     assert logged_secrets(walked.log, secrets(stage.hidden_scores)) == []
+    assert logged_secrets(walked.log, [sealed(walked.key)]) == []
     assert logged_arms(walked.log, [stage.screening.study_number, stage.control.study_number]) == []
     assert len(walked.log) > 1000  # the walk was logged, refusals and all
 
 
 @pytest.mark.slow
+def test_nothing_at_all_is_sent_by_mail(walked):
+    assert walked.mails == []
+
+
+@pytest.mark.slow
 def test_every_page_is_shown_while_the_trial_s_key_is_away_so_none_can_know_a_draw_to_come(walked):
-    assert not [body for body in walked.bodies.values() if body.startswith("5")]
+    assert asked_for_the_key(walked.bodies) == []
 
 
 @pytest.mark.slow
@@ -214,13 +235,13 @@ def test_what_the_blind_write_is_answered_alike_in_both_arms(stage):
 # The hunt itself is hunted: each leak planted here must be found
 
 
-def participants(stage: Stage, who: Collection[str]) -> Bodies:
+def participants(stage: Stage, who: Collection[str], ask: Ask | None = None) -> Bodies:
     """Return what each is sent of the two people by the API."""
     places = [
         address(f"{PARTICIPANTS}<study_number>/", stage, person)
         for person in (stage.screening, stage.control)
     ]
-    return read(asking(stage), product(who, [place._replace(route=place.url) for place in places]))
+    return read(ask or asking(stage), product(who, [place._replace(route=place.url) for place in places]))
 
 
 def test_an_arm_planted_in_the_api_is_found(stage, monkeypatch):
@@ -270,6 +291,36 @@ def test_a_risk_class_planted_in_the_api_is_found(stage, monkeypatch):
         found = differing(leaking, read(asking(stage), asked))
 
     assert len(found) == 2 * len(holders(Permission.SEE_PARTICIPANTS) & {*WITHOUT_CONTROL_SCORE})
+
+
+def test_a_key_and_a_draw_to_come_planted_in_the_api_are_found(stage, monkeypatch):
+    key, readers = key_path("DEMO"), ["coordinator"]
+
+    def tell_key(serializer: Any, participant: Participant) -> dict[str, Any]:
+        return {"sealed": key.read_text()}
+
+    def tell_next(serializer: Any, participant: Participant) -> dict[str, Any]:
+        list_ = participant.allocation.stratum
+        plan, sealed_key = participant.trial.protocol.allocation, trial_key(participant.trial)
+        place = {"index": 1, "before": {}, "uploaded": None}
+        return {"next": lists.draw_place(list_, plan, key=sealed_key, **place).arm}
+
+    monkeypatch.setattr(ScreenedParticipantSerializer, "to_representation", tell_key)
+    assert len(told(participants(stage, readers), [sealed(key.read_text())])) == 2
+
+    monkeypatch.setattr(ScreenedParticipantSerializer, "to_representation", tell_next)
+    assert all(
+        re.search(r'"next":"(control|screening)"', body) for body in participants(stage, readers).values()
+    )
+    ask = asking(stage)
+    key.unlink()  # as it is in the whole walk, where no page may fail
+    assert len(asked_for_the_key(participants(stage, readers, ask))) == 2
+
+
+def test_a_mail_is_found(stage, mailoutbox):
+    send_mail("Planted", f"{NAME} is in the control arm.", None, ["clinic@example.org"])
+
+    assert len(logged_secrets(mails(), secrets([]))) == 1
 
 
 def blinded_reports(stage: Stage) -> Bodies:

@@ -31,6 +31,7 @@ from screening.referrals import (
     AppointmentEvent,
     AppointmentState,
     ContactOutcome,
+    IdentityCheck,
     Offer,
     ReferralEvent,
     ReferralState,
@@ -478,7 +479,8 @@ class Offers(Record):
     def settle(self, place, event):
         offer = self.offer(place)
         if event:
-            done = self.act(referral.settle, offer, event=event, by=self.world.caller)
+            said = IdentityCheck.NAME_AND_NUMBER if event is ReferralEvent.ACCEPT else None
+            done = self.act(referral.settle, offer, event=event, by=self.world.caller, identity=said)
             assert not done or (offer.state, event) in offers.TRANSITIONS
         else:
             assert self.act(referral.expire_over, Referral.objects.all(), by=self.world.caller)

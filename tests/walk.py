@@ -20,6 +20,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admindocs.views import simplify_regex
+from django.core import mail
 from django.db import connection, transaction
 from django.db.models import Model
 from django.http import HttpResponse
@@ -215,6 +216,7 @@ class Ask:
     """Asks an address, each from the same sign-in; whatever an answer changed is undone."""
 
     sessions: dict[str, str]
+    key: str  # of the trial, to be found in an answer
     browser: Browser = field(default_factory=Browser)
     # (who, route) of the answers for which a table was read that another world changes.
     touching: set[tuple[str, str]] = field(default_factory=set)
@@ -233,7 +235,8 @@ class Ask:
 def asking(stage: Stage) -> Ask:
     """Return ask(who, method, address) for the cast of a stage."""
     users = {NO_ROLE: stage.world.stranger} | {role.value: user for role, user in stage.world.cast.items()}
-    return Ask({ANONYMOUS: ""} | {who: _session(user) for who, user in users.items()})
+    sessions = {who: _session(user) for who, user in users.items()}
+    return Ask({ANONYMOUS: "", **sessions}, key_path(stage.world.trial.code).read_text().strip())
 
 
 def _session(user: User) -> str:
@@ -270,11 +273,12 @@ def answer_of(response: HttpResponse) -> str:
     return str(response.status_code)
 
 
-def body_of(response: HttpResponse) -> str:
-    """Return everything that was sent but what changes from one request to the next."""
+def body_of(response: HttpResponse, key: str) -> str:
+    """Return everything that was sent but what changes from one request to the next, which a key does not."""
     headers = {name: value for name, value in response.headers.items() if name != "Expires"}
     sent = f"{response.status_code} {headers} {response.content.decode(errors='replace')}"
-    return re.sub(r"[A-Za-z0-9]{64}|[0-9a-f]{12}…", "TOKEN", sent)
+    changing = re.compile(r"[A-Za-z0-9]{64}|[0-9a-f]{12}…")
+    return changing.sub(lambda found: key if found[0] == key else "TOKEN", sent)
 
 
 @dataclass
@@ -286,6 +290,8 @@ class Walked:
     bodies_in_other_arms: Bodies
     bodies_with_other_scores: Bodies
     log: list[str]
+    mails: list[str]
+    key: str  # of the trial, which is nobody's to see
     stage: Stage
 
 
@@ -298,6 +304,7 @@ def walk() -> Walked:
     ask = asking(stage)
     places = [address(route, stage, stage.screening) for route in routes()]
     key_path(stage.world.trial.code).unlink()  # so that no page can know a draw to come
+    mail.outbox = []
     with logged() as log, still():
         answers, bodies = _ask_all(ask, places)
         bodies |= read(ask, product(EVERYBODY, questions(stage)))
@@ -313,7 +320,12 @@ def walk() -> Walked:
             with_other_scores = read(
                 ask, [pair for pair in scored if (pair[0], pair[1].route) not in SUMMED_UP]
             )
-    return Walked(answers, bodies, in_other_arms, with_other_scores, log, stage)
+    return Walked(answers, bodies, in_other_arms, with_other_scores, log, mails(), ask.key, stage)
+
+
+def mails() -> list[str]:
+    """Return what was sent by e-mail, heads and all."""
+    return [message.message().as_string() for message in mail.outbox]
 
 
 def _ask_all(ask: Ask, places: Collection[Address]) -> tuple[dict, Bodies]:
@@ -324,13 +336,13 @@ def _ask_all(ask: Ask, places: Collection[Address]) -> tuple[dict, Bodies]:
             got = {who: ask(who, method, place) for who in EVERYBODY}
             answers[method, place.route] = {who: answer_of(response) for who, response in got.items()}
             if method == "GET":
-                bodies |= {(who, place.route): body_of(response) for who, response in got.items()}
+                bodies |= {(who, place.route): body_of(response, ask.key) for who, response in got.items()}
     return answers, bodies
 
 
 def read(ask: Ask, asked: Iterable[tuple[str, Address]]) -> Bodies:
     """Return what each is sent from each address."""
-    return {(who, place.route): body_of(ask(who, "GET", place)) for who, place in asked}
+    return {(who, place.route): body_of(ask(who, "GET", place), ask.key) for who, place in asked}
 
 
 def questions(stage: Stage) -> list[Address]:

@@ -1,6 +1,5 @@
 """What may be done to a participant without knowing what a radiograph is."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from trial import audit
@@ -60,36 +59,14 @@ def _request_erasure(participant: Participant, data: dict[str, Any], by: User) -
     return f"The erasure of {participant} is asked for. A second person has to approve it."
 
 
-def _erase(participant: Participant, _: dict[str, Any], by: User) -> str:
-    people.approve_erasure(participant, by=by)
-    return f"Name, telephone and hospital number of {participant} are erased for good."
-
-
-def _asked(participant: Participant) -> Mapping[str, str]:
-    asked = participant.erasures.select_related("requested_by").filter(approved_by=None).first()
-    return {f"Asked for by {asked.requested_by.first_name}": asked.reason} if asked else {}
-
-
-ERASURE = (
-    Act(
-        name="request-erasure",
-        label="Request erasure",
-        permission=Permission.WITHDRAW,
-        says="The participant asks to be forgotten. Nothing is erased before a second person approves.",
-        run=_request_erasure,
-        form=ReasonForm,
-        possible=lambda row: not row.erasures.exists(),
-    ),
-    Act(
-        name="erase",
-        label="Approve erasure",
-        permission=Permission.APPROVE_ERASURE,
-        says="The key of this person is destroyed: name, telephone and hospital number can't be read any more, in old "
-        "audit rows and in every other trial too. There is no way back. Study data and history stay, without identity.",
-        run=_erase,
-        possible=lambda row: row.erasures.filter(approved_by=None).exists(),
-        facts=_asked,
-    ),
+REQUEST_ERASURE = Act(
+    name="request-erasure",
+    label="Request erasure",
+    permission=Permission.WITHDRAW,
+    says="The participant asks to be forgotten. Nothing is erased before a second person approves.",
+    run=_request_erasure,
+    form=ReasonForm,
+    possible=lambda row: not row.erasures.exists(),
 )
 
 BREAK_CODE = Act(
@@ -141,6 +118,6 @@ PARTICIPANT_ACTS = (
         form=CorrectionForm,
     ),
     DEVIATION,
-    *ERASURE,
+    REQUEST_ERASURE,
     BREAK_CODE,
 )

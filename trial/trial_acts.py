@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from trial.acts import Act, ActForm
+from trial.acts import Act
 from trial.admin_forms import AmendmentForm, CalendarForm, DayForm, ListForm, ReasonForm, SignForm
 from trial.allocation_rules import Method
 from trial.models import ProtocolVersion, Site, Trial, User
@@ -75,7 +75,7 @@ MOVES = tuple(
         permission=Permission.RUN_TRIAL,
         says=says,
         run=_move(event),
-        form=ReasonForm if event is TrialEvent.UNFREEZE else ActForm,
+        form=ReasonForm,
         possible=_may(event),
     )
     for event, says in SAYS.items()

@@ -31,7 +31,7 @@ from trial import audit, bulk, clock
 from trial.blinding import WINDOW
 from trial.models import Allocation, Participant, Severity, Site, TrialKind, User
 from trial.partial_dates import PartialDate
-from trial.services import aftermath, conduct
+from trial.services import aftermath, conduct, people
 from trial.services.calendars import calendar_of
 from trial.services.trials import Refused, require_open
 from trial.states import FINAL, AllocationFault, State
@@ -177,12 +177,19 @@ def settlements(referral: Referral) -> list[ReferralEvent]:
     return [event for event in wanted if (state, event) in TRANSITIONS]
 
 
-def settle(referral: Referral, *, event: ReferralEvent, by: User) -> Referral:
-    """Settle a referral without a call, where that is due."""
+def settle(
+    referral: Referral, *, event: ReferralEvent, by: User, identity: IdentityCheck | None = None
+) -> Referral:
+    """Settle a referral without a call, where that is due; who rings back says first who they are."""
+    if (event is ReferralEvent.ACCEPT) != bool(identity):
+        raise Refused("Say by what whoever rang back was identified; of anything else leave it.")
     with audit.context(by=by, why=f"Referral settled: {event.value.replace('_', ' ')}"):
         referral = locked(referral)
         if event not in settlements(referral):
             raise Refused(f"“{event.value.replace('_', ' ')}” is not due here now. Load the page again.")
+        if identity:
+            referral.rang_back = identity
+            referral.save(update_fields=["rang_back"])
         return move(referral, event=event, by=by)
 
 
@@ -322,6 +329,17 @@ def record_death(participant: Participant, *, died_on: PartialDate, by: User | N
         participant = conduct.record_death(participant, died_on=died_on, by=by)
         _stop(participant, by)
     return participant
+
+
+def approve_erasure(participant: Participant, *, by: User) -> None:
+    """Approve and do an erasure; whom nobody can name any more nobody expects, so what is booked is cancelled.
+
+    A trial whose data are final keeps its offers as they are: nobody is called from it.
+    """
+    with audit.context(by=by, why="An erasure is approved"):
+        people.approve_erasure(participant, by=by)
+        if participant.trial.state not in FINAL:
+            _stop(participant, by)
 
 
 def record_allocation_error(

@@ -193,7 +193,9 @@ def settle(request: SignedIn, pk: UUID, event: str) -> HttpResponse:
     if event not in SETTLING:
         raise Http404
     with refusals(tell=partial(messages.error, request)):
-        settled = referrals.settle(referral, event=ReferralEvent(event), by=request.user)
+        accepts = event == ReferralEvent.ACCEPT
+        identity = _confirmed(request) if accepts else None
+        settled = referrals.settle(referral, event=ReferralEvent(event), by=request.user, identity=identity)
         messages.success(request, f"{referral.participant}: {settled.state.replace('_', ' ')}, recorded.")
     return redirect("call-sheet", pk)
 

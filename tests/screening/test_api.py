@@ -118,7 +118,7 @@ def test_who_is_not_eligible_or_not_at_high_risk_is_refused_with_the_reason(bloc
 
 def test_a_trial_that_is_paused_randomizes_nobody(blocks):
     person = high_risk(blocks)[0]
-    trials.move_trial(blocks.trial, event=TrialEvent.PAUSE, by=blocks.investigator)
+    trials.move_trial(blocks.trial, event=TrialEvent.PAUSE, by=blocks.investigator, reason="A test.")
 
     answer = signed_in(blocks.coordinator).post(conduct(person, "randomize"))
 

@@ -75,7 +75,7 @@ def test_a_trial_that_is_asked_or_paused_draws_nobody_by_itself():
 
     paused = make_world("PAUSED", protocol=template("opscan").amended(AUTOMATIC, note="A test."))
     high_risk(paused, 1)
-    trials.move_trial(paused.trial, event=TrialEvent.PAUSE, by=paused.investigator)
+    trials.move_trial(paused.trial, event=TrialEvent.PAUSE, by=paused.investigator, reason="A test.")
     assert randomize_ready() == 0
 
 

@@ -199,6 +199,10 @@ def test_an_offer_moves_as_its_rules_say(offered):
         follows = (state, to_state) in {(s, to) for (s, _), to in TRANSITIONS.items()} or state == to_state
         moved = "UPDATE screening_referral SET state = %s WHERE id = %s"
         with transaction.atomic():
+            sql(
+                "UPDATE screening_referral SET rang_back = 'name_and_number' WHERE id = %s",
+                offered.referral.pk,
+            )
             put(offered.referral, *([] if state == "open" else [state]))
             if follows:
                 sql(moved, to_state, offered.referral.pk)
@@ -208,6 +212,15 @@ def test_an_offer_moves_as_its_rules_say(offered):
                 )
             transaction.set_rollback(True)
     assert "begins as open" in refusal(*copy(offered.referral, state="stopped"))
+
+
+def test_nobody_rings_back_and_accepts_who_was_not_identified(offered):
+    put(offered.referral, "declined")
+
+    accepts = "UPDATE screening_referral SET state = 'accepted', rang_back = %s WHERE id = %s"
+    assert "whoever rang back was identified" in refusal(accepts, "", offered.referral.pk)
+    assert "identity_of_who_rang_back_known" in refusal(accepts, "a friend", offered.referral.pk)
+    sql(accepts, "name_and_birth_date", offered.referral.pk)
 
 
 @pytest.mark.parametrize("days", [-1, 1])

@@ -14,6 +14,7 @@ from screening.referrals import (
     AppointmentEvent,
     AppointmentState,
     ContactOutcome,
+    IdentityCheck,
     ReferralEvent,
     ReferralState,
 )
@@ -23,6 +24,7 @@ from screening.vocabulary import FilmState
 from tests import dicom
 from tests.factories import (
     World,
+    end,
     forget,
     freeze_and_sign,
     high_risk,
@@ -35,8 +37,9 @@ from tests.factories import (
     sql,
 )
 from trial import clock
+from trial.models import Participant
 from trial.partial_dates import parse
-from trial.services import conduct
+from trial.services import conduct, people
 from trial.services.trials import Refused
 from trial.states import TransitionRefused
 
@@ -270,8 +273,27 @@ def test_who_asked_to_be_forgotten_is_not_booked(world, offer):
     accepted(world, offer)
     forget(offer.participant, world)
 
-    with pytest.raises(Refused, match="not to be called: nothing is booked"):
+    with pytest.raises(Refused, match="Record the call in which the participant accepts"):
         book(world, offer)
+
+
+def test_an_erasure_cancels_what_is_booked_and_stops_the_offer(world, offer):
+    accepted(world, offer)
+    booked = book(world, offer)
+
+    forget(offer.participant, world)
+
+    booked.refresh_from_db()
+    assert (booked.state, state(offer)) == ("cancelled", "stopped")
+
+
+def test_an_erasure_goes_on_while_data_are_final(world, offer):
+    people.request_erasure(offer.participant, reason="Asked to be forgotten", by=world.coordinator)
+    end(world, "frozen")
+
+    referrals.approve_erasure(Participant.objects.get(pk=offer.participant.pk), by=world.data_manager)
+
+    assert people.reveal(offer.participant, by=world.caller).name == "erased" and state(offer) == "open"
 
 
 def test_a_missed_appointment_brings_the_person_back_to_the_list(world, offer):
@@ -345,15 +367,20 @@ def test_who_declined_may_ring_back_and_accept(world, offer):
         call(world, offer, Said.NO_ANSWER, 2)
     assert state(offer) == "declined" and referrals.settlements(offer) == [ReferralEvent.ACCEPT]
 
-    referrals.settle(offer, event=ReferralEvent.ACCEPT, by=world.caller)
+    with pytest.raises(Refused, match="by what whoever rang back was identified"):
+        referrals.settle(offer, event=ReferralEvent.ACCEPT, by=world.caller)
+    by_name = IdentityCheck.NAME_AND_BIRTH_DATE
+    referrals.settle(offer, event=ReferralEvent.ACCEPT, by=world.caller, identity=by_name)
 
-    assert history(offer) == ["open", "declined", "accepted"]
+    assert history(offer)[0] == "open" and history(offer)[-1] == "accepted"
+    assert Referral.objects.get(pk=offer.pk).rang_back == "name_and_birth_date"
 
 
 def test_nothing_is_settled_that_is_not_due(world, offer):
     for event in (ReferralEvent.EXPIRE, ReferralEvent.GIVE_UP, ReferralEvent.ACCEPT):
+        said = IdentityCheck.NAME_AND_NUMBER if event is ReferralEvent.ACCEPT else None
         with pytest.raises(Refused, match="not due"):
-            referrals.settle(offer, event=event, by=world.caller)
+            referrals.settle(offer, event=event, by=world.caller, identity=said)
 
 
 # --- the end ------------------------------------------------------------------------------------------------

@@ -360,9 +360,10 @@ def test_a_version_with_open_places_is_not_approved_and_says_which(world):
 
 def test_the_investigator_pauses_and_resumes_the_trial(world):
     assert do(world.coordinator, "pause", world.trial).status_code == 404
-    do(world.investigator, "pause", world.trial)
+    assert "This field is required" in words(do(world.investigator, "pause", world.trial))
+    do(world.investigator, "pause", world.trial, reason="The scanner is repaired.")
     assert Trial.objects.get().state == "paused"
-    told = do(world.investigator, "lock", world.trial)
+    told = do(world.investigator, "lock", world.trial, reason="All is done.")
     assert "This trial is paused" in words(told) and Trial.objects.get().state == "paused"
     links = [
         act.name for act, _ in browser(world.investigator).get(page_of(world.trial)).context["act_links"]
@@ -378,8 +379,8 @@ def test_data_are_frozen_for_their_review_and_thawed_with_a_reason_alone(world):
         "description": "A film was late.",
         "impact": "None.",
     }
-    do(world.investigator, "close", world.trial)
-    do(world.investigator, "freeze", world.trial)
+    do(world.investigator, "close", world.trial, reason="All are enrolled.")
+    do(world.investigator, "freeze", world.trial, reason="The review begins.")
     assert "is frozen: its data don't change" in words(
         do(world.coordinator, "deviation", person, **deviation)
     )

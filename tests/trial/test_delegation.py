@@ -310,7 +310,7 @@ def test_nobody_enters_a_role_in_a_trial_for_themself(world):
 def test_a_role_at_one_site_does_nothing_to_the_whole_trial(world, mei):
     appoint(world, mei, Role.INVESTIGATOR, world.site)
     with pytest.raises(Refused, match="don't include: run trial"):
-        trials.move_trial(world.trial, event=TrialEvent.PAUSE, by=mei)
+        trials.move_trial(world.trial, event=TrialEvent.PAUSE, by=mei, reason="A test.")
 
 
 def test_who_answers_for_the_list_does_not_enroll(world, mei):

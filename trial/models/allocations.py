@@ -160,6 +160,8 @@ class Allocation(Happening):
 
     SEE = Permission.SEE_ARM
 
+    drawn_now = False  # True on the object of the request that drew it; who asks again is given another
+
     participant = models.OneToOneField(Participant, on_delete=models.PROTECT, related_name="allocation")
     stratum = models.ForeignKey(Stratum, on_delete=models.PROTECT, related_name="allocations")
     sequence = models.PositiveIntegerField()

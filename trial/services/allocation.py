@@ -269,6 +269,7 @@ def _take(
                 evidence=candidate.evidence,
             )
         )
+        made[-1].drawn_now = True
     stratum.drawn += len(group)
     return made
 

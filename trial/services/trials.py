@@ -101,10 +101,13 @@ def move_site(site: Site, *, active: bool, reason: str, by: User) -> Site:
 
 
 def move_trial(trial: Trial, *, event: TrialEvent, by: User, reason: str = "") -> Trial:
-    """Move a trial along its life: activate, pause, resume, close, freeze, lock; a way back needs its reason."""
+    """Move a trial along its life: activate, pause, resume, close, freeze, lock.
+
+    All but the first needs a reason; the first has the signatures under the protocol.
+    """
     require(by, Permission.RUN_TRIAL, trial)
-    if event is TrialEvent.UNFREEZE and not reason.strip():
-        raise Refused("Write why data that were final have to change again.")
+    if event is not TrialEvent.ACTIVATE and not reason.strip():
+        raise Refused("Write why. It stays in the trial's history.")
     with audit.context(by=by, why=": ".join(filter(None, (f"Trial: {event.value}", reason.strip())))):
         trial = Trial.objects.select_for_update().get(pk=trial.pk)
         trial.state = next_trial_state(TrialState(trial.state), event)

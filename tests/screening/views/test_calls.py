@@ -362,7 +362,11 @@ def test_who_declined_may_ring_back(world, offer):
     client.post(url("call-attempt", offer), {"outcome": "declined", **BY_NAME})
     assert "Rang back and accepts" in words(client.get(url("call-sheet", offer)))
 
-    client.post(url("call-settle", offer, "accept"))
+    unsaid = client.post(url("call-settle", offer, "accept"), follow=True)
+    offer.refresh_from_db()
+    assert offer.state == "declined" and "by what whoever rang back was identified" in words(unsaid)
+
+    client.post(url("call-settle", offer, "accept"), BY_NAME)
 
     offer.refresh_from_db()
     assert offer.state == "accepted"
