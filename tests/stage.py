@@ -16,7 +16,7 @@ from config.postgres.roles import as_owner
 from screening.densitometry import Measurement, MeasurementSite, parse_score
 from screening.models import RiskAssessment, Score
 from screening.referrals import AppointmentEvent, ContactOutcome, IdentityCheck, Means
-from screening.services import cohort, communication, contamination, intake, outcomes, referral
+from screening.services import cohort, communication, contamination, devices, intake, outcomes, referral
 from screening.vocabulary import DiagnosisCode, DrugClass, Told
 from tests.dicom import text_file
 from tests.factories import (
@@ -65,6 +65,8 @@ def make_stage(code: str = "DEMO") -> Stage:
     for person, mean in zip(people, means, strict=True):
         add_film(world, person, mean=mean)
     intake.receive(text_file(), site=world.site, source="test", by=world.radiology_it)
+    pacs = {"name": "PACS", "ae_title": f"PACS-{code}", "address": "192.0.2.7"}
+    devices.add_device(world.site, by=world.coordinator, **pacs)
     frozen = freeze_and_sign(world)
     made = cohort.randomize_cohort(frozen, by=world.coordinator, occurred_at=_noon(DAY))
     screened = {a.participant_id for a in made if a.arm == "screening"}
