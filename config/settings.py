@@ -156,6 +156,9 @@ STATIC_ROOT = VAR / "static"
 STATICFILES_DIRS = [BASE_DIR / "templates" / "static"]
 WHITENOISE_USE_FINDERS = True
 
+# As devices must call this installation over DICOM.
+DICOM_AE_TITLE = env.str("SCREENTRIAL_AE_TITLE", default="SCREENTRIAL")
+
 DATA_UPLOAD_MAX_NUMBER_FILES = 500
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 2**20
 FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20

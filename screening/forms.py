@@ -375,3 +375,21 @@ class UploadForm(PageForm):
         field = self.fields["site"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = sites
+
+
+class DeviceForm(UploadForm):
+    """A machine that may send films for a site."""
+
+    name = forms.CharField(
+        max_length=60, help_text="As people at the site call it, such as “PACS” or “Room 2”."
+    )
+    ae_title = forms.CharField(label="AE title", max_length=16)
+    address = forms.CharField(
+        max_length=43, help_text="The IP address it calls from, or a network such as 10.1.2.0/24."
+    )
+
+
+class DeviceEndForm(PageForm):
+    """Why a device sends no more."""
+
+    reason = forms.CharField(label="Why?", max_length=400)

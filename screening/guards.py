@@ -36,6 +36,7 @@ CHANGING = (
     "screening_dxameasurement",
     "screening_diagnosis",
     "screening_treatment",
+    "screening_device",
 )
 # A film, a call list entry or a finding is never handed to another person.
 STAYS = {
@@ -47,6 +48,7 @@ STAYS = {
     "screening_dxameasurement": ("exam_id",),
     "screening_diagnosis": ("participant_id",),
     "screening_treatment": ("participant_id",),
+    "screening_device": ("site_id", "name", "ae_title", "address", "added_by_id"),
 }
 KEPT_TABLES = (*APPEND_ONLY, "screening_receipt", *event_tables(APPEND_ONLY, CHANGING))
 
@@ -66,6 +68,26 @@ RECEIPTS = """
 CREATE TRIGGER written_once BEFORE UPDATE OR DELETE ON screening_receipt
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 """ + chain("screening_receipt", key="id")
+
+# A device that may send no more stays so: who takes its place is added anew. What it sent is of its own trial.
+DEVICES = (
+    constrain("screening_device", "device_address_form", "CHECK (network(address::inet) = address::inet)")
+    + """
+CREATE TRIGGER ends_once BEFORE UPDATE ON screening_device FOR EACH ROW WHEN (OLD.ended_at IS NOT NULL)
+    EXECUTE FUNCTION refuse_change('changed after their end');
+
+CREATE OR REPLACE FUNCTION check_sender() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM screening_device d JOIN trial_site s ON s.id = d.site_id
+        WHERE d.id = NEW.device_id AND s.trial_id = NEW.trial_id) THEN
+        RAISE EXCEPTION 'This device sends for another trial.' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER check_sender BEFORE INSERT ON screening_receipt FOR EACH ROW WHEN (NEW.device_id IS NOT NULL)
+    EXECUTE FUNCTION check_sender();
+"""
+)
 
 # Nobody who withdrew, died, objected or is outside the window is called; nobody gets a window of another
 # length.
@@ -272,6 +294,7 @@ CLOCK = guard_clock(
         "screening_score",
         "screening_riskassessment",
         "screening_appointment",
+        "screening_device",
     ),
 ) + guard_clock("received_at", ("screening_radiograph", "screening_receipt"))
 
@@ -295,6 +318,7 @@ TRIALS = (
     + guard_trial("trial", "screening_radiograph", "screening_receipt")
     + guard_trial("participant", versioned=(*OUTCOMES, "screening_disclosure", "screening_riskassessment"))
     + guard_trial("allocation", versioned=OFFERS)
+    + guard_trial("site", "screening_device")
     + guard_trial("referral", versioned=("screening_appointment",))
     + guard_trial("exam", "screening_dxameasurement")
     + guard_trial("radiograph", versioned=("screening_score",))
@@ -303,6 +327,6 @@ TRIALS = (
 INSTALL = "\n".join(
     (
         *(guard_tables(APPEND_ONLY, CHANGING), guard_columns(STAYS), ARM_KEYS, MOVES, DATES, CLOCK, TRIALS),
-        *(NO_MORE_DATA, RECEIPTS, CALLS, COMMUNICATIONS, RISK, KEPT_RISKS, SCANS),
+        *(NO_MORE_DATA, RECEIPTS, DEVICES, CALLS, COMMUNICATIONS, RISK, KEPT_RISKS, SCANS),
     )
 )

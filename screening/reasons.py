@@ -46,6 +46,8 @@ class Reason(StrEnum):
         "The image shows one shade only; check the exposure and send the right film.",
     )
 
+    OTHER_STUDY = "other_study", "The film is of another study than it was sent to; send it to its own."
+
     # set aside: a sound file, but not a film for this model
     NOT_RADIOGRAPH = "not_radiograph", "This is not a projection radiograph; nothing to do."
     FOR_PROCESSING = "for_processing", "This is the raw image; send the one for presentation."

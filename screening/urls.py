@@ -1,8 +1,9 @@
-"""Pages of screening: calls, results, films."""
+"""Pages of screening: calls, results, films; and where devices send films by HTTP."""
 
 from django.urls import path
 
-from screening.views import calls, films, outcomes, worklist
+from screening.stow import StudiesView
+from screening.views import calls, devices, films, outcomes, worklist
 
 urlpatterns = [
     path("calls/", worklist.worklist, name="worklist"),
@@ -26,4 +27,9 @@ urlpatterns = [
     path("dxa/<uuid:pk>/", outcomes.change_dxa, name="dxa-change"),
     path("films/", films.upload, name="upload"),
     path("films/received/", films.intake_of_day, name="intake"),
+    path("films/devices/", devices.devices, name="devices"),
+    path("films/devices/add/", devices.add_device, name="device-add"),
+    path("films/devices/<uuid:pk>/end/", devices.end_device, name="device-end"),
+    path("dicom-web/studies", StudiesView.as_view({"post": "create"}), name="stow"),
+    path("dicom-web/studies/<str:study>", StudiesView.as_view({"post": "create"}), name="stow-study"),
 ]

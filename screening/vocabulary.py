@@ -27,6 +27,13 @@ class ReceiptOutcome(StrEnum):
     REJECTED = "rejected"
 
 
+class RefusalReason(StrEnum):
+    """Why the DICOM listener turned a caller away."""
+
+    UNKNOWN_DEVICE = "unknown_device"
+    WRONG_TITLE = "wrong_title"
+
+
 class IntakeReason(StrEnum):
     """Why a sound film was taken or not, beyond what its own header says (for that see reasons.Reason)."""
 

@@ -16,7 +16,7 @@ from config.postgres.roles import as_owner
 from screening.densitometry import Measurement, MeasurementSite, parse_score
 from screening.models import RiskAssessment, Score
 from screening.referrals import AppointmentEvent, ContactOutcome, IdentityCheck, Means
-from screening.services import cohort, communication, contamination, intake, outcomes, referral
+from screening.services import cohort, communication, contamination, devices, intake, outcomes, referral
 from screening.vocabulary import DiagnosisCode, DrugClass, Told
 from tests.dicom import text_file
 from tests.factories import (
@@ -65,6 +65,8 @@ def make_stage(code: str = "DEMO") -> Stage:
     for person, mean in zip(people, means, strict=True):
         add_film(world, person, mean=mean)
     intake.receive(text_file(), site=world.site, source="test", by=world.radiology_it)
+    pacs = {"name": "PACS", "ae_title": f"PACS-{code}", "address": "192.0.2.7"}
+    devices.add_device(world.site, by=world.coordinator, **pacs)
     frozen = freeze_and_sign(world)
     made = cohort.randomize_cohort(frozen, by=world.coordinator, occurred_at=_noon(DAY))
     screened = {a.participant_id for a in made if a.arm == "screening"}
@@ -135,7 +137,7 @@ def _usual_care(world: World, person: Participant) -> None:
 def other_arms(stage: Stage) -> Iterator[None]:
     """Let the draw of the two people have gone the other way; calls, offer and appointment go with the arm."""
     one, other = (Allocation.objects.get(participant=p) for p in (stage.screening, stage.control))
-    with _unguarded(*ARM_TABLES):
+    with unguarded(*ARM_TABLES):
         # By way of somebody without an allocation, for nobody may have two even for a moment.
         for row, person in ((one, stage.low), (other, stage.screening), (one, stage.control)):
             Allocation.objects.filter(pk=row.pk).update(participant=person)
@@ -150,7 +152,7 @@ def other_scores(stage: Stage) -> Iterator[None]:
     The person at low risk and the latecomer change places, so that as many as before are at high risk.
     """
     others = Participant.objects.filter(trial=stage.world.trial).exclude(allocation__arm="screening")
-    with _unguarded(*SCORE_TABLES):
+    with unguarded(*SCORE_TABLES):
         with connection.cursor() as cursor:  # comes back with everything else that is undone
             cursor.execute("ALTER TABLE screening_riskassessment DROP CONSTRAINT no_risk_against_all_films")
         Score.objects.filter(radiograph__participant__in=others).update(
@@ -174,7 +176,7 @@ def _freeze_again(stage: Stage) -> None:
 
 
 @contextmanager
-def _unguarded(*tables: str) -> Iterator[None]:
+def unguarded(*tables: str) -> Iterator[None]:
     """Lift the guards of tables, which only the owner can, and undo everything at the end."""
     with transaction.atomic(), as_owner(connection), connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

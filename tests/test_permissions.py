@@ -19,7 +19,7 @@ from trial.services import delegation
 
 TABLE = Path(__file__).with_name("permissions.csv")
 LET_IN = frozenset({"200", "201", "202", "302", "400", "409", "415", "422"})
-KEPT_OUT = frozenset({"login", "403", "404", "405"})
+KEPT_OUT = frozenset({"login", "401", "403", "404", "405"})
 WORDS = {
     "anybody": EVERYBODY,
     "signed in": EVERYBODY[1:],

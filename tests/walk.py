@@ -31,7 +31,7 @@ from django.utils import timezone
 
 from analysis.downloads import DATASET, DOWNLOADS
 from analysis.models import Freeze
-from screening.models import Appointment, DxaExam, ModelVersion, Radiograph, Referral
+from screening.models import Appointment, Device, DxaExam, ModelVersion, Radiograph, Referral
 from screening.views.calls import ENDINGS, SETTLING
 from screening.views.outcomes import KINDS
 from tests.stage import ALTERED, NUMBER, Stage, make_stage, other_arms, other_scores
@@ -76,6 +76,7 @@ OBJECTS: Mapping[str, type[Model]] = {
     "/people/": Participant,
     "/dxa/": DxaExam,
     **{f"/outcomes/{kind}/": model for kind, model in KINDS.items()},
+    "/films/devices/": Device,
     "/reports/": Freeze,
     "/api/v1/participants/": Participant,
     "/api/v1/radiographs/": Radiograph,
@@ -89,6 +90,7 @@ WORDS: Mapping[tuple[str, str], list[str]] = {
     ("<str:event>", "/appointments/"): [event.value for event in ENDINGS],
     ("<str:kind>", "/outcomes/"): list(KINDS),
     ("<str:name>", "/reports/"): [*DOWNLOADS, DATASET],
+    ("<str:study>", "/dicom-web/"): ["1.2.3"],
     ("<app_label>", "/admin/"): ["trial", "screening", "analysis"],
     ("<url>", "/admin/"): ["nowhere"],
 }
@@ -162,6 +164,8 @@ def _object(model: Any, stage: Stage, person: Participant) -> Model:
         return stage.world.trial
     if model is User:
         return stage.world.caller
+    if model is Device:
+        return Device.objects.get(site=stage.world.site)
     if model is Membership:
         return stage.world.caller.memberships.get()
     if model.__name__ == "Receipt" or not model.SITE_PATH or model.SITE_PATH == "pk":

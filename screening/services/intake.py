@@ -21,7 +21,7 @@ from screening.dicom import (
     pixel_sha256,
     read_film,
 )
-from screening.models import Radiograph, Receipt, RiskAssessment, film_path
+from screening.models import Device, Radiograph, Receipt, RiskAssessment, film_path
 from screening.services.identification import Claim, contradicts, learn
 from screening.vocabulary import COUNTING, INTAKE_SENTENCES, FilmState, IntakeReason, ReceiptOutcome
 from trial import audit
@@ -60,6 +60,8 @@ class _Delivery:
     source: str
     by: User | None
     sha256: str
+    device: Device | None = None
+    study: str = ""  # the Study Instance UID that the sender says all its films have
 
     @property
     def trial(self) -> Trial:
@@ -77,6 +79,7 @@ class _Delivery:
             file_sha256=self.sha256,
             source=self.source,
             received_from=self.by,
+            device=self.device,
         )
         said = message or INTAKE_SENTENCES[IntakeReason(reason)]
         return Answer(outcome, str(reason), said, row.pk if row else None)
@@ -98,15 +101,17 @@ def _refuse_beside_counts(trial: Trial) -> None:
         )
 
 
-def receive(data: bytes, *, site: Site, source: str, by: User | None) -> Answer:
+def receive(
+    data: bytes, *, site: Site, source: str, by: User | None, device: Device | None = None, study: str = ""
+) -> Answer:
     """Take one file for the site's trial; the answer is given only when file and row are durable.
 
-    Must not run inside another transaction. Raises Refused when the trial takes no films or the film can't be
-    stored; then nothing was taken.
+    A film of another `study` than the sender named is rejected. Must not run inside another transaction. Raises
+    Refused when the trial takes no films or the film can't be stored; then nothing was taken.
     """
     require_open(site.trial)
     _refuse_beside_counts(site.trial)
-    delivery = _Delivery(site, source, by, file_sha256(data))
+    delivery = _Delivery(site, source, by, file_sha256(data), device, study)
     for left in reversed(range(TRIES)):
         try:
             return _receive(data, delivery)
@@ -129,13 +134,28 @@ def _receive(data: bytes, delivery: _Delivery) -> Answer:
         if known := Radiograph.objects.filter(trial=delivery.trial, file_sha256=delivery.sha256).first():
             return _again(known, delivery)
         try:
-            film = read_film(data, views=frozenset(str(v) for v in delivery.trial.protocol.views))
+            film = _read(data, delivery)
             with audit.context(by=delivery.by, why="A film is received"):
                 return _take(film, delivery)
         except Rejected as problem:
             return delivery.answer(ReceiptOutcome.REJECTED, problem.code, None, problem.message)
         except SetAside as problem:
             return _set_aside(problem, delivery)
+
+
+def _read(data: bytes, delivery: _Delivery) -> Film:
+    try:
+        film = read_film(data, views=frozenset(str(v) for v in delivery.trial.protocol.views))
+    except SetAside as problem:
+        _check_study(problem.film, delivery)
+        raise
+    _check_study(film, delivery)
+    return film
+
+
+def _check_study(film: Film, delivery: _Delivery) -> None:
+    if delivery.study and film.study_instance_uid != delivery.study:
+        raise Rejected(Reason.OTHER_STUDY)
 
 
 def _queue_up(trial: Trial, *things: str) -> None:

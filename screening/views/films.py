@@ -21,6 +21,7 @@ from screening.forms import UploadForm
 from screening.models import Radiograph, Receipt
 from screening.reasons import Reason
 from screening.services import intake
+from screening.services.devices import sites_to_send_for
 from screening.vocabulary import INTAKE_SENTENCES, FilmState, IntakeReason, ReceiptOutcome
 from trial.models import Membership, Site, Trial, TrialKind, User
 from trial.pages import NOT_SAVED, SignedIn, page
@@ -47,14 +48,14 @@ def upload(request: SignedIn) -> HttpResponse:
     try:
         request.FILES  # noqa: B018  reads the request, which counts the files
     except TooManyFilesSent:
-        return _upload_page(request, UploadForm(sites=_sites(request.user)), error=_too_many())
+        return _upload_page(request, UploadForm(sites=sites_to_send_for(request.user)), error=_too_many())
     answer: HttpResponse = _upload(request)
     return answer
 
 
 @csrf_protect
 def _upload(request: SignedIn) -> HttpResponse:
-    form = UploadForm(request.POST or None, sites=_sites(request.user))
+    form = UploadForm(request.POST or None, sites=sites_to_send_for(request.user))
     if not form.is_bound:
         return _upload_page(request, form)
     files = request.FILES.getlist("films")
@@ -74,12 +75,6 @@ def _take(file: UploadedFile, site: Site, user: User) -> Line:
     if answer.to_score and answer.film:
         tasks.enqueue(answer.film)
     return Line(name, answer.outcome, answer.message)
-
-
-def _sites(user: User) -> QuerySet[Site]:
-    """Return the sites this user may send films for."""
-    sites = Site.objects.visible_to(user, Permission.UPLOAD_FILMS).select_related("trial")
-    return sites.exclude(trial__kind=TrialKind.RECORDED)  # whose films were all read long ago
 
 
 def _too_many() -> str:
@@ -165,11 +160,12 @@ def intake_of_day(request: SignedIn) -> HttpResponse:
     trials = Trial.objects.visible_to(request.user, Permission.SEE_INTAKE).order_by("code")
     trials = trials.exclude(kind=TrialKind.RECORDED)
     return render(
-        request, "screening/intake.html", {"days": [_intake(t, request.GET.get("day", "")) for t in trials]}
+        request, "screening/intake.html", {"days": [intake_of(t, request.GET.get("day", "")) for t in trials]}
     )
 
 
-def _intake(trial: Trial, typed: str) -> Intake:
+def intake_of(trial: Trial, typed: str) -> Intake:
+    """Return the films of a trial on the day that was typed, else today."""
     site = trial.sites.order_by("number").first()
     zone = ZoneInfo(site.time_zone if site else "UTC")
     try:

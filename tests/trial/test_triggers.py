@@ -26,6 +26,7 @@ EXCEPTIONS = {
     "trial_stratum": "a cursor that only moves forward; the allocations tell each step",
     "trial_uploadedlist": "written once, and sealed: an audit trail must not hold a second copy",
     "screening_receipt": "written once, and itself a log; chained as an audit table is",
+    "screening_refusedcaller": "no record: counts who knocked in vain, and forgets the oldest",
     "trial_auditlink": "the chain over the audit tables",
 }
 
