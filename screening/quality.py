@@ -1,7 +1,8 @@
 """Say what is wrong with a film's picture without believing its header.
 
 The limits come from half of the real films (docs/image-quality.md says which, and how well they do on the other
-half). They were set for few false alarms: each costs a person's look.
+half; the proportions of the drawing were chosen on the same half). They were set
+for few false alarms: each costs a person's look.
 """
 
 from dataclasses import dataclass
