@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench dictionary clean
+.PHONY: demo test check bench quality dictionary clean
 
 demo: $(VENV)/installed
 	$(BIN)/python manage.py demo
@@ -20,6 +20,9 @@ check: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m tests.bench
+
+quality: $(VENV)/installed-dev
+	$(BIN)/python -m tests.quality
 
 dictionary: $(VENV)/installed-dev
 	$(BIN)/python -m tests.data_dictionary
