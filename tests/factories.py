@@ -35,6 +35,7 @@ from trial.models import (
 )
 from trial.partial_dates import PartialDate, parse
 from trial.protocol import Protocol, template
+from trial.protocol_parts import ScoreKind
 from trial.roles import UNDELEGATED, Role
 from trial.services import delegation, drafts, people, protocols, signatures, trials
 from trial.states import TRIAL_TRANSITIONS, TrialEvent, TrialState
@@ -133,6 +134,8 @@ def try_out(world: World, version: ProtocolVersion) -> World:
     """Try a version on test data, somebody allocated in each combination; return the test trial's world."""
     trial = drafts.try_draft(version, by=world.coordinator)
     test = replace(world, trial=trial, site=trial.sites.get(number=world.site.number))
+    if trial.protocol.score.kind is ScoreKind.COVARIATES:
+        made_up.add_people(trial, each=1, by=world.coordinator)
     for asked in drafts.combinations(trial, trial.protocol):
         on_site = replace(test, site=trial.sites.get(number=asked.get("site", test.site.number)))
         high_risk(on_site, sex=asked.get("sex", "female"), birth_date=_born(trial.protocol, asked))

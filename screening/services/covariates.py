@@ -21,14 +21,15 @@ YES_OR_NO = tuple(f.name for f in Baseline._meta.get_fields() if f.get_internal_
 ASKED = (State.REGISTERED, State.ELIGIBLE, State.NOT_ELIGIBLE)  # nobody who left the trial is examined
 
 
-def facts_of(participant: Participant, protocol: Protocol) -> dict[str, str | None]:
+def facts_of(
+    participant: Participant, baseline: Baseline | None, protocol: Protocol
+) -> dict[str, str | None]:
     """Return what is on record of a person, in words and digits; None is not known.
 
     The age counts on the protocol's index date, and is not known where the birth date leaves two.
     """
     bounds = participant.birth_earliest, participant.birth_latest
     ages = set(age_bounds((bounds[0], bounds[1]), protocol.index_date)) if bounds[0] and bounds[1] else set()
-    baseline = getattr(participant, "baseline", None)
     bmi = baseline.bmi if baseline else None
     return {
         "age": str(ages.pop()) if len(ages) == 1 else None,
@@ -53,7 +54,8 @@ def score_people(
 ) -> dict[UUID, CovariateScore]:
     """Return the score of each person by what is on record now; who has none of these very facts is examined."""
     model, test = pinned_model(trial)
-    facts = {p.pk: facts_of(p, version.protocol) for p in people}
+    baselines = {b.participant_id: b for b in Baseline.objects.filter(participant__in=people)}
+    facts = {p.pk: facts_of(p, baselines.get(p.pk), version.protocol) for p in people}
     hashes = {pk: checksum(said) for pk, said in facts.items()}
     rows = CovariateScore.objects.filter(participant__in=facts, model_version=model)
     known = {(row.participant_id, row.covariates_sha256): row for row in rows}

@@ -49,8 +49,10 @@ def add_people(trial: Trial, *, each: int, by: User) -> int:
 def _person(protocol: Protocol, asked: Combination, place: int, trial: Trial) -> people.NewPerson:
     group = asked.get("age_group")
     ages = [a for a in range(protocol.minimum_age, OLDEST) if group in (None, protocol.age_group(a))]
-    # Somewhat into the group, so that a birthday more or less makes no other.
-    born = date(protocol.index_date.year - ages[min(3, len(ages) - 1)], 1, 1)
+    # Somewhat into the group, so that a birthday more or less makes no other; a score of facts goes by age.
+    by_facts = protocol.score.kind is ScoreKind.COVARIATES
+    age = ages[-min(4, len(ages))] if by_facts else ages[min(3, len(ages) - 1)]
+    born = date(protocol.index_date.year - age, 1, 1)
     number = f"{place:05d}"
     return people.NewPerson(
         issuer=ISSUER,
