@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 NO_FACTORS = dict.fromkeys(covariates.YES_OR_NO, False)
 HIGH = {"bmi": Decimal("17.0")} | dict.fromkeys(covariates.YES_OR_NO, True)
 LOW = {"bmi": Decimal("31.0")} | NO_FACTORS
-COLUMNS = ("number", "sex", "birth_date", "bmi", *covariates.YES_OR_NO)
+COLUMNS = ("number", "bmi", *covariates.YES_OR_NO)
 
 
 @pytest.fixture
@@ -51,29 +51,22 @@ def somebody(world: World, values: dict, **who) -> Participant:
     return person
 
 
-def extract(folder: Path, *rows: tuple) -> Path:
-    """Write an extract of a hospital: a number, sex, birth date, BMI, and one word for all risk factors."""
-    lines = [",".join(COLUMNS)]
-    lines += [",".join([*row[:4], *[row[4]] * len(covariates.YES_OR_NO)]) for row in rows]
-    (folder / "people.csv").write_text("\n".join(lines) + "\n")
-    return folder / "people.csv"
+def take(folder: Path, kind: str, columns: tuple[str, ...], rows: list[tuple]) -> None:
+    """Import a hospital's extract."""
+    path = folder / f"{kind}.csv"
+    path.write_text("\n".join(",".join(row) for row in [columns, *rows]) + "\n")
+    call_command(
+        "import_clinical", str(path), "--kind", kind, "--trial", "FACTS", "--commit", stdout=StringIO()
+    )
 
 
 def test_people_imported_with_their_facts_are_scored_randomized_and_offered_the_scan(facts, tmp_path):
     high = [(f"H{n}", "female", f"194{n}-02-03", "17.5", "yes") for n in range(6)]
     low = [(f"L{n}", "male", "1970-02-03", "31.0", "no") for n in range(3)]
-    unknown = [("U1", "female", "1945-02-03", "", "yes")]
-    path = extract(tmp_path, *high, *low, *unknown)
-    call_command(
-        "import_clinical",
-        str(path),
-        "--kind",
-        "registration",
-        "--trial",
-        "FACTS",
-        "--commit",
-        stdout=StringIO(),
-    )
+    rows = [*high, *low, ("U1", "female", "1945-02-03", "", "yes")]
+    take(tmp_path, "registration", ("number", "sex", "birth_date"), [row[:3] for row in rows])
+    histories = [(row[0], row[3], *[row[4]] * len(covariates.YES_OR_NO)) for row in rows]
+    take(tmp_path, "history", COLUMNS, histories)
 
     made = freeze_and_draw(facts)
 

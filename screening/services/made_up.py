@@ -24,6 +24,7 @@ from trial.services.trials import Refused, require
 ISSUER = "TEST"
 T_SCORE = -4.5  # of bones so thin that a model of osteoporosis sees it
 # So much speaks for osteoporosis that a score of facts sees it.
+OLD = 85
 FACTS: dict[str, Any] = {"bmi": Decimal("16.0")} | dict.fromkeys(covariates.YES_OR_NO, True)
 
 
@@ -49,9 +50,10 @@ def add_people(trial: Trial, *, each: int, by: User) -> int:
 def _person(protocol: Protocol, asked: Combination, place: int, trial: Trial) -> people.NewPerson:
     group = asked.get("age_group")
     ages = [a for a in range(protocol.minimum_age, OLDEST) if group in (None, protocol.age_group(a))]
-    # Somewhat into the group, so that a birthday more or less makes no other; a score of facts goes by age.
-    by_facts = protocol.score.kind is ScoreKind.COVARIATES
-    age = ages[-min(4, len(ages))] if by_facts else ages[min(3, len(ages) - 1)]
+    # Somewhat into the group, so that a birthday more or less makes no other.
+    age = ages[min(3, len(ages) - 1)]
+    if protocol.score.kind is ScoreKind.COVARIATES:  # which goes by age
+        age = min(ages[:-3] or ages, key=lambda years: abs(years - OLD))
     born = date(protocol.index_date.year - age, 1, 1)
     number = f"{place:05d}"
     return people.NewPerson(
