@@ -127,6 +127,7 @@ def test_a_live_trial_of_facts_is_tried_on_test_data_and_opens(db):
     world = make_world("LIVE", kind="live", active=False)
     world = replace(world, model=approve_model(world, DEMONSTRATION_RISK_SCORE))
     activate(world, template("opscan"))
+    world.trial.refresh_from_db()
     assert world.trial.state == "active"
     assert ProtocolVersion.objects.get(trial=world.trial).protocol.score.kind is ScoreKind.COVARIATES
 
