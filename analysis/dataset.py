@@ -179,7 +179,7 @@ def _enrolment(person: Participant, facts: _Facts) -> dict[str, Any]:
         "ineligibility_reasons": tuple(r["code"] for r in assessment.reasons)
         if assessment
         else ("not_assessed",),
-        "risk_class": risk.risk_class if risk and risk.films_counted else None,
+        "risk_class": risk.risk_class if risk and risk.risk_class != "none" else None,
         "films_counted": risk.films_counted if risk else 0,
         "films_positive": risk.films_positive if risk else 0,
         "arm": allocation.arm if allocation else None,

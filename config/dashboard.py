@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 from django.db.models import Count, Model, Q
 from django.urls import reverse
 
-from screening.models import DxaExam, Radiograph, Receipt, Referral, RiskAssessment
+from screening.models import DxaExam, Radiograph, Receipt, Referral, RiskAssessment, Standstill
 from screening.risk import RiskClass
+from screening.services import scoring
 from screening.steps import EXAM_STEPS, FILE_STEPS, FILM_STEPS, OFFER_STEPS, intake_sentence
 from trial.blinding import deviations_for
 from trial.models import CodeBreak, Membership, Participant, ProtocolDeviation, ProtocolVersion, Trial, User
@@ -42,6 +43,7 @@ class Board(NamedTuple):
     tasks: list[Number]
     set_aside: list[Number]
     last_film: datetime | None
+    standstill: Standstill | None  # why no score is made now
 
 
 class Step(NamedTuple):
@@ -113,6 +115,7 @@ def _board(user: User, trial: Trial) -> Board:
         films=_with_total(_numbers(user, trial, FILMS, held)),
         set_aside=_reasons(user, trial),
         last_film=last.received_at if last else None,
+        standstill=scoring.standstill(trial) if P.SEE_INTAKE in held else None,
         people=_numbers(user, trial, PEOPLE, held),
         tasks=_numbers(user, trial, TASKS, held),
     )

@@ -25,6 +25,8 @@ TRIAL_KEY_DIR = Path(env.str("SCREENTRIAL_TRIAL_KEYS", default=str(VAR / "keys")
 # Every allocation is appended here after commit, and the head of the audit chain: keep it on another disk than the
 # database, out of reach of whoever administers that.
 ALLOCATION_LOG_DIR = Path(env.str("SCREENTRIAL_ALLOCATION_LOGS", default=str(VAR / "allocations")))
+# Where registered models are kept; every machine with a worker needs the same files.
+MODEL_DIR = Path(env.str("SCREENTRIAL_MODELS", default=str(VAR / "models")))
 
 # Written into every freeze: which code made these numbers.
 CODE_VERSION = env.str("SCREENTRIAL_VERSION", default="0.1.0")

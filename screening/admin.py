@@ -8,10 +8,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
+from screening.model_admin import ModelVersionAdmin  # noqa: F401  # its import puts it on the site
 from screening.models import (
     Communication,
     Disclosure,
-    ModelVersion,
     Radiograph,
     Receipt,
     Referral,
@@ -35,7 +35,7 @@ from trial import admin as trial_admin
 from trial import conduct_admin
 from trial.conduct_admin import WHEN
 from trial.history import NOTHING
-from trial.models import Allocation, Arm, Cohort, Membership, Participant, ProtocolVersion, Trial
+from trial.models import Allocation, Arm, Cohort, Participant, ProtocolVersion, Trial
 from trial.role_admin import CodesFilter, RoleInline, RoleModelAdmin, StepFilter, of_seen
 from trial.roles import Permission
 
@@ -215,24 +215,6 @@ class ReceiptAdmin(WithReason):
         return f"of {obj.received_at:%Y-%m-%d %H:%M} UTC"
 
 
-@admin.register(ModelVersion)
-class ModelVersionAdmin(RoleModelAdmin):
-    """Registered risk models."""
-
-    permission = P.SEE_TRIAL
-    list_display = ("name", "version", "preprocessing", "registered_at")
-    fields = ("name", "version", "sha256", "preprocessing", "intended_use", "registered_at")
-
-    def rows(self, user: Any) -> QuerySet:
-        """Return all models for anybody with a role: a model belongs to the installation."""
-        rows = ModelVersion.objects.all()
-        return rows if Membership.objects.granting(user, P.SEE_TRIAL).exists() else rows.none()
-
-    @admin.display
-    def intended_use(self, row: ModelVersion) -> str:
-        return row.manifest.get("intended_use", NOTHING)
-
-
 class OfScore(RoleModelAdmin):
     """Scores and risk: those of the screening arm, and the others' for two roles only."""
 
@@ -278,7 +260,21 @@ class RiskAssessmentAdmin(OfScore):
     list_filter = (of_seen("participant__trial"), "risk_class")
     list_select_related = ("participant",)
     search_fields = ("participant__study_number",)
-    fields = ("participant", "risk_class", "films_positive", "films_counted", "model_version", *WHEN)
+    fields = (
+        *("participant", "risk_class", "films_positive", "films_counted", "by_facts"),
+        *("model_version", *WHEN),
+    )
 
     def name_of(self, obj: RiskAssessment) -> str:
         return f"of {obj.participant}"
+
+    @admin.display(description="by facts alone")
+    def by_facts(self, row: RiskAssessment) -> str:
+        score = row.covariate_score
+        if score is None:
+            return NOTHING
+        known = ", ".join(
+            f"{name.replace('_', ' ')} {said}" for name, said in score.covariates.items() if said
+        )
+        said = f"{score.probability}" if score.probability is not None else " ".join(score.reasons)
+        return f"{said} ({known})"

@@ -1,5 +1,6 @@
 """What must never happen to a film, a call or a scan, as plain SQL. For the functions see trial/triggers.py."""
 
+from screening.model_guards import MODELS
 from screening.referrals import (
     APPOINTMENT_TRANSITIONS,
     TO_BE_CALLED,
@@ -25,9 +26,12 @@ APPEND_ONLY = (
     "screening_contactattempt",
     "screening_communication",
     "screening_disclosure",
-    "screening_modelversion",
+    "screening_modelsignature",
+    "screening_covariatescore",
 )
 CHANGING = (
+    "screening_modelversion",
+    "screening_standstill",
     "screening_riskassessment",
     "screening_radiograph",
     "screening_referral",
@@ -40,6 +44,8 @@ CHANGING = (
 )
 # A film, a call list entry or a finding is never handed to another person.
 STAYS = {
+    "screening_modelversion": ("name", "version", "sha256"),
+    "screening_standstill": ("trial_id", "reason", "began_at"),
     "screening_radiograph": ("trial_id", "person_id", "sop_instance_hash", "file_sha256", "pixel_sha256"),
     "screening_riskassessment": ("participant_id",),
     "screening_referral": ("allocation_id",),
@@ -284,6 +290,7 @@ DATES = (
 )
 
 OUTCOMES = ("screening_dxaexam", "screening_diagnosis", "screening_treatment")
+OF_PEOPLE = ("screening_disclosure", "screening_covariatescore", "screening_riskassessment")
 OFFERS = ("screening_referral", "screening_contactattempt", "screening_communication")
 CLOCK = guard_clock(
     "recorded_at",
@@ -292,6 +299,8 @@ CLOCK = guard_clock(
         *OFFERS,
         "screening_disclosure",
         "screening_score",
+        "screening_covariatescore",
+        "screening_modelsignature",
         "screening_riskassessment",
         "screening_appointment",
         "screening_device",
@@ -315,8 +324,8 @@ TRIALS = (
         " WHERE e.id = NEW.exam_id",
     )
     + trial_function("radiograph", "SELECT trial_id FROM screening_radiograph WHERE id = NEW.radiograph_id")
-    + guard_trial("trial", "screening_radiograph", "screening_receipt")
-    + guard_trial("participant", versioned=(*OUTCOMES, "screening_disclosure", "screening_riskassessment"))
+    + guard_trial("trial", "screening_radiograph", "screening_receipt", "screening_standstill")
+    + guard_trial("participant", versioned=(*OUTCOMES, *OF_PEOPLE))
     + guard_trial("allocation", versioned=OFFERS)
     + guard_trial("site", "screening_device")
     + guard_trial("referral", versioned=("screening_appointment",))
@@ -327,6 +336,6 @@ TRIALS = (
 INSTALL = "\n".join(
     (
         *(guard_tables(APPEND_ONLY, CHANGING), guard_columns(STAYS), ARM_KEYS, MOVES, DATES, CLOCK, TRIALS),
-        *(NO_MORE_DATA, RECEIPTS, DEVICES, CALLS, COMMUNICATIONS, RISK, KEPT_RISKS, SCANS),
+        *(NO_MORE_DATA, RECEIPTS, DEVICES, CALLS, COMMUNICATIONS, RISK, KEPT_RISKS, SCANS, MODELS),
     )
 )

@@ -1,13 +1,12 @@
-"""Load the risk model by checksum and score one film.
+"""The risk model of films: a network behind the interface of index tests, loaded by checksum.
 
 Weights are safetensors beside a JSON manifest; nothing is ever unpickled. A manifest that does not fit the
 weights, the network or this code's preprocessing is refused, so a score always comes from the model it names.
 """
 
-import hashlib
-import json
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,40 +19,32 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
+from screening.index_test import Answer, Measurement, Study
+from screening.manifests import (
+    DEMONSTRATION_MODEL,
+    DIGITS,
+    Format,
+    Manifest,
+    ModelRefused,
+    calibrated,
+    check_fits,
+    content_path,
+    read_content,
+    read_manifest,
+    write_model,
+)
 from screening.networks import ARCHITECTURE, OpscanResNet18
 from screening.pixels import PIXELS_VERSION
 from screening.preprocessing import PREPROCESSING_VERSION, prepare
+from screening.reference import phantom_studies, reference_of
+from trial.protocol_parts import ScoreKind
 
-WEIGHTS = Path(__file__).parent / "weights"
-DEMONSTRATION_MODEL = WEIGHTS / "demonstration-1.json"
 WIDEST = 256  # channels of the first stage; the published network has 64
-DIGITS = 6  # scores agree between machines to 1e-6, so that is what is stored and compared
-
-
-class ModelRefused(ValueError):
-    """The weights cannot be used; the message says why and what to do."""
+NO_FILM = "There is no film to be scored."
 
 
 class NotScored(ValueError):
     """The network gave no finite number for a film: a failure, never a low risk."""
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a file of weights is: identity, network, input, threshold, origin and purpose."""
-
-    name: str
-    version: str
-    sha256: str
-    architecture: str
-    width: int
-    pixels: str
-    preprocessing: str
-    threshold: float  # a film is positive when its mean, rounded to six decimals, is at least this
-    threshold_rule: str
-    training_data: str
-    intended_use: str
-    performance: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -71,110 +62,103 @@ def score(network: OpscanResNet18, image: NDArray[np.floating]) -> ScoreResult:
     Probabilities, not logits, are averaged, as published. Raises NotScored when the result is not finite.
     """
     batch = prepare(image).contiguous(memory_format=torch.channels_last)
-    with torch.inference_mode():
-        values = torch.sigmoid(network(batch)).tolist()
+    values = ask(network, batch)
     if not all(math.isfinite(value) for value in values):
         raise NotScored("The network returned a value that is not a number; the film has no score.")
     probabilities = tuple(round(value, DIGITS) for value in values)
     return ScoreResult(probabilities, round(math.fsum(probabilities) / len(probabilities), DIGITS))
 
 
+def ask(network: OpscanResNet18, batch: Tensor) -> list[float]:
+    """Return the network's probability for each crop: the one place where a network is run to score."""
+    with torch.inference_mode():
+        values: list[float] = torch.sigmoid(network(batch)).tolist()
+    return values
+
+
 class RiskModel:
     """A network ready to score, with the manifest that vouches for it."""
 
-    def __init__(self, manifest: Manifest, network: OpscanResNet18) -> None:
-        self.manifest = manifest
+    def __init__(self, manifest: Manifest, network: OpscanResNet18, threads: int = 1) -> None:
+        self.manifest, self.threads = manifest, threads
         # channels-last gives the same numbers to 1e-6 in about half the time on a CPU
         self.network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def score(self, image: NDArray[np.floating]) -> ScoreResult:
         """Score one film; see `score`."""
+        if torch.get_num_threads() != self.threads:  # whoever shares the process may have set others
+            torch.set_num_threads(self.threads)
         return score(self.network, image)
 
-
-def _read_manifest(path: Path) -> Manifest:
-    """Read a manifest, or say which part of it is wrong."""
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ModelRefused(f"The manifest {path.name} cannot be read: {error}.") from error
-    expected = {field.name for field in fields(Manifest)}
-    if not isinstance(content, dict) or set(content) != expected:
-        differing = (
-            sorted(expected.symmetric_difference(content)) if isinstance(content, dict) else "everything"
+    def run(self, study: Study) -> Answer:
+        """Score each film by itself; the probability of several is the mean of theirs."""
+        if not study.images:
+            return Answer(None, reasons=(NO_FILM,))
+        results = [self.score(image.pixels) for image in study.images]
+        mean = sum(Decimal(str(result.mean)) for result in results) / len(results)
+        measured = tuple(
+            Measurement(f"{image.name} crop {number}".strip(), Decimal(str(value)))
+            for image, result in zip(study.images, results, strict=True)
+            for number, value in enumerate(result.probabilities, 1)
         )
-        raise ModelRefused(f"The manifest {path.name} has missing or unknown entries: {differing}.")
-    return Manifest(**content)
+        return Answer(calibrated(self.manifest, Decimal(mean)), measured)
 
 
-def _check_fits(manifest: Manifest) -> None:
-    """Refuse a manifest made for another network or other preprocessing than this code's."""
-    for name, ours in (
-        ("architecture", ARCHITECTURE),
-        ("pixels", PIXELS_VERSION),
-        ("preprocessing", PREPROCESSING_VERSION),
-    ):
-        theirs = getattr(manifest, name)
-        if theirs != ours:
-            raise ModelRefused(
-                f"Model {manifest.name} needs {name} {theirs!r}, this installation has {ours!r}. "
-                "Use the release the model was made for, or train it again."
-            )
-    if not isinstance(manifest.threshold, float) or not 0 < manifest.threshold < 1:
-        raise ModelRefused(f"The threshold must lie between 0 and 1, not {manifest.threshold}.")
+def _check_network(manifest: Manifest) -> None:
+    """Refuse a manifest of another network, of other pixels or preprocessing than this code's."""
+    check_fits(
+        manifest,
+        kind=ScoreKind.FILMS,
+        format=Format.SAFETENSORS,
+        architecture=ARCHITECTURE,
+        pixels=PIXELS_VERSION,
+        preprocessing=PREPROCESSING_VERSION,
+    )
     if not isinstance(manifest.width, int) or not 1 <= manifest.width <= WIDEST:
         raise ModelRefused(f"The width must be 1 to {WIDEST} channels, not {manifest.width}.")
 
 
-def _read_weights(path: Path, sha256: str) -> dict[str, Tensor]:
-    """Read tensors from a safetensors file whose SHA-256 is known."""
+def _network(path: Path, manifest: Manifest) -> OpscanResNet18:
+    """Build the network of a manifest from the tensors beside it; each must be there, of its shape, and finite."""
+    weights = content_path(path, manifest)
+    network = OpscanResNet18(manifest.width or 0)
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelRefused(f"The weights {path.name} cannot be read: {error}.") from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != sha256:
-        raise ModelRefused(
-            f"The weights {path.name} have SHA-256 {found}, the manifest says {sha256}. "
-            "They were changed or copied in part; restore the file that belongs to the manifest."
-        )
-    try:
-        return load_tensors(data)
+        tensors = load_tensors(read_content(weights, manifest.sha256))
+        network.load_state_dict(tensors)
     except SafetensorError as error:
-        raise ModelRefused(f"The weights {path.name} are not safetensors: {error}.") from error
+        raise ModelRefused(f"The weights {weights.name} are not safetensors: {error}.") from error
+    except RuntimeError as error:
+        raise ModelRefused(f"The weights do not fit a network of width {manifest.width}: {error}") from error
+    if not all(tensor.isfinite().all() for tensor in tensors.values()):
+        raise ModelRefused(f"Some weights in {weights.name} are no numbers. Train the model again.")
+    return network
 
 
-@cache
-def load_model(manifest: Path = DEMONSTRATION_MODEL, threads: int = 1) -> RiskModel:
-    """Load the model of a manifest once per process; its weights lie beside it as `.safetensors`.
+def read_model(path: Path = DEMONSTRATION_MODEL, threads: int = 1) -> RiskModel:
+    """Read the model of a manifest; its weights lie beside it as `.safetensors`.
 
     One torch thread by default: scores then do not depend on the machine's cores, and workers do not compete.
     """
+    manifest = read_manifest(path)
+    _check_network(manifest)
     torch.set_num_threads(threads)
-    content = _read_manifest(manifest)
-    _check_fits(content)
-    tensors = _read_weights(manifest.with_suffix(".safetensors"), content.sha256)
-    network = OpscanResNet18(content.width)
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise ModelRefused(f"The weights do not fit a network of width {content.width}: {error}") from error
-    return RiskModel(content, network)
+    return RiskModel(manifest, _network(path, manifest), threads)
 
 
-def save_model(network: OpscanResNet18, manifest: Path, **facts: Any) -> Manifest:
-    """Write a network's weights and manifest; `facts` are the manifest entries the network cannot know."""
-    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    data = dump_tensors(state)
-    content = Manifest(
-        sha256=hashlib.sha256(data).hexdigest(),
-        architecture=ARCHITECTURE,
-        width=network.width,
-        pixels=PIXELS_VERSION,
-        preprocessing=PREPROCESSING_VERSION,
-        **facts,
-    )
-    manifest.parent.mkdir(parents=True, exist_ok=True)
-    manifest.with_suffix(".safetensors").write_bytes(data)
-    manifest.write_text(json.dumps(asdict(content), indent=1) + "\n")
-    return content
+load_model = cache(read_model)  # once per process
+
+
+def save_model(network: OpscanResNet18, path: Path, **facts: Any) -> Manifest:
+    """Write a network's weights, reference films and manifest; `facts` are what the network cannot know."""
+    data = dump_tensors({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
+    described: dict[str, Any] = {
+        "kind": ScoreKind.FILMS,
+        "format": Format.SAFETENSORS,
+        "architecture": ARCHITECTURE,
+        "width": network.width,
+        "pixels": PIXELS_VERSION,
+        "preprocessing": PREPROCESSING_VERSION,
+        "calibration": None,
+    } | facts
+    model = RiskModel(Manifest(sha256="", reference_sha256="", **described), network)
+    return write_model(path, data, reference_of(model, phantom_studies()), **described)

@@ -21,9 +21,11 @@ from screening.referrals import (
 from screening.risk import RiskClass
 from screening.vocabulary import (
     COUNTING,
+    MODEL_SIGNERS,
     DiagnosisCode,
     DrugClass,
     FilmState,
+    ModelMeaning,
     ReceiptOutcome,
     RefusalReason,
     Told,
@@ -199,13 +201,20 @@ class Receipt(Clinical):
 
 @tracked()
 class ModelVersion(models.Model):
-    """A registered risk model: weights by checksum, with the manifest that came with them."""
+    """A registered model: its numbers by checksum, the manifest that came with them, and what was checked."""
 
     name = models.CharField(max_length=60)
-    version = models.CharField(max_length=20)
+    version = models.CharField(max_length=40)
     sha256 = models.CharField(max_length=64)
     preprocessing = models.CharField(max_length=60)
     manifest = models.JSONField()
+    report = models.JSONField(default=list, blank=True, help_text="The checks of registration, all passed.")
+    content_sha256 = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        help_text="Of manifest and checks: what is signed. Empty until the checks were run.",
+    )
     registered_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -213,6 +222,62 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
+
+
+@tracked()
+class ModelSignature(Clinical):
+    """That somebody, in a role of a trial, lets a model version be used or says that it must not be; never changed."""
+
+    SEE = Permission.SEE_TRIAL
+    TRIAL_PATH = "trial"
+    SITE_PATH = ""
+
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="signatures")
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="+")
+    signer = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    role = models.CharField(max_length=32, choices=choices(MODEL_SIGNERS))
+    meaning = models.CharField(max_length=8, choices=[(m.value, m.words) for m in ModelMeaning])
+    content_sha256 = models.CharField(max_length=64, help_text="Of what was signed.")
+    reason = models.CharField(max_length=400, blank=True)
+    recorded_at = models.DateTimeField(db_default=Now(), editable=False, help_text="When it was given (UTC).")
+
+    class Meta:
+        ordering = ["recorded_at"]
+        constraints = [
+            one_of("meaning", ModelMeaning, "model_signature_meaning_known"),
+            one_of("role", MODEL_SIGNERS, "model_signature_role_known"),
+            models.UniqueConstraint(
+                fields=["model_version", "signer", "meaning"], name="a_model_signature_once"
+            ),
+            models.CheckConstraint(
+                condition=~Q(meaning="refuse") | ~Q(reason=""), name="a_model_is_refused_for_a_reason"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.signer.shown_name}: {self.get_meaning_display()}"
+
+
+@tracked()
+class Standstill(Clinical):
+    """That no score is made in a trial, from when to when, and why."""
+
+    SEE = Permission.SEE_INTAKE
+    TRIAL_PATH = "trial"
+    SITE_PATH = ""
+
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="standstills")
+    reason = models.CharField(max_length=600)
+    began_at = models.DateTimeField(db_default=Now(), editable=False)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-began_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["trial"], condition=Q(ended_at__isnull=True), name="one_open_standstill_a_trial"
+            )
+        ]
 
 
 class ScoreQuerySet(ScopedQuerySet):
@@ -259,8 +324,41 @@ class Score(Happening):
 
 
 @tracked()
+class CovariateScore(Happening):
+    """What a model says of a participant by facts alone: a probability, or none and why; never changed.
+
+    Other facts make another row; the one that counts was made of the facts on record now.
+    """
+
+    SEE = Permission.SEE_SCORE
+    PARTICIPANT_PATH = "participant"
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="covariate_scores")
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="covariate_scores")
+    covariates = models.JSONField(help_text="The facts as they were asked; null is not known.")
+    covariates_sha256 = models.CharField(max_length=64)
+    probability = models.DecimalField(max_digits=7, decimal_places=6, null=True, blank=True)
+    reasons = models.JSONField(default=list, blank=True, help_text="Why there is no probability.")
+
+    objects = ScoreQuerySet.as_manager()  # type: ignore[misc]  # narrower than the base class: see visible_to
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["participant", "model_version", "covariates_sha256"],
+                name="facts_are_scored_once_a_model",
+            ),
+            models.CheckConstraint(
+                condition=Q(probability__isnull=False, probability__gte=0, probability__lte=1, reasons=[])
+                | (Q(probability__isnull=True) & ~Q(reasons=[])),
+                name="a_probability_or_a_reason",
+            ),
+        ]
+
+
+@tracked()
 class RiskAssessment(Happening):
-    """A participant's films summed up; at randomization it is frozen with the list of films that counted."""
+    """A participant's films, or facts, summed up; at randomization it is frozen with what counted."""
 
     SEE = Permission.SEE_SCORE
     PARTICIPANT_PATH = "participant"
@@ -273,6 +371,14 @@ class RiskAssessment(Happening):
     films_positive = models.PositiveIntegerField()
     risk_class = models.CharField(max_length=4, choices=choices(RiskClass))
     films = models.JSONField(default=list, blank=True)
+    covariate_score = models.ForeignKey(
+        CovariateScore,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="What the risk rests on where the test asks for facts alone; then no film counts.",
+    )
 
     @property
     def brought_along(self) -> bool:
@@ -288,12 +394,14 @@ class RiskAssessment(Happening):
             ),
             models.CheckConstraint(
                 condition=Q(films_counted=0, risk_class="none")
-                | Q(films_counted__gte=1, risk_class__in=["high", "low"]),
-                name="risk_class_by_films_that_count",
+                | Q(films_counted__gte=1, covariate_score__isnull=True, risk_class__in=["high", "low"])
+                | Q(films_counted=0, covariate_score__isnull=False, risk_class__in=["high", "low"]),
+                name="risk_class_by_films_or_facts",
             ),
             one_of("risk_class", RiskClass, "risk_class_known"),
             models.CheckConstraint(
                 condition=Q(risk_class="none")
+                | Q(covariate_score__isnull=False)
                 | Q(risk_class="high", films_positive__gt=0)
                 | Q(risk_class="low", films_positive__lt=F("films_counted")),
                 name="no_risk_against_all_films",

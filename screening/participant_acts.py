@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.forms import ModelChoiceField
+
 from screening.forms import DisclosureForm
+from screening.models import ModelVersion
 from screening.services import cohort, contamination, made_up, referral, setup
 from screening.services.reconciliation import reconcile
 from screening.vocabulary import FilmState
@@ -210,8 +213,20 @@ SCREENING_ACTS = (
 )
 
 
+class ModelDraftForm(DraftForm):
+    """A draft with the model of its index test."""
+
+    model = ModelChoiceField(
+        label="Model version",
+        queryset=ModelVersion.objects.order_by("name", "version"),
+        required=False,
+        empty_label="the demonstration's",
+        help_text="A live trial needs one that is approved, under Model versions.",
+    )
+
+
 def _draft(trial: Trial, data: dict[str, Any], by: User) -> str:
-    protocol = setup.from_template(data["template"], waiver=data["waiver"])
+    protocol = setup.from_template(data["template"], waiver=data["waiver"], model=data["model"])
     return f"{protocols.draft_protocol(trial, protocol=protocol, by=by)} is drafted."
 
 
@@ -246,7 +261,7 @@ DRAFT = Act(
     "The first version is drafted from a template, fixed to the registered model. Nothing is in force until a second "
     "person has approved it and two have signed.",
     _draft,
-    DraftForm,
+    ModelDraftForm,
     possible=lambda trial: not trial.versions.exists(),
 )
 

@@ -27,6 +27,7 @@ FEWEST = 20
 THRESHOLD_RULE = "film mean >= threshold; Youden's index on the tuning films"
 DEMONSTRATION = "Demonstration only. Trained on synthetic pictures; says nothing about any person."
 RESEARCH = "Research only. Not validated; must not guide care."
+LICENSE_OF = {DEMONSTRATION: "MIT, as the project", RESEARCH: "none given; ask whoever owns the films"}
 
 Report = dict[str, Any]
 
@@ -114,6 +115,7 @@ def _written(
         threshold_rule=THRESHOLD_RULE,
         training_data=described,
         intended_use=use,
+        license=LICENSE_OF[use],
         performance=report,
     )
     return report | {

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from trial.roles import Role
+
 
 class FilmState(StrEnum):
     """Where a film stands on its way to a score."""
@@ -16,6 +18,32 @@ class FilmState(StrEnum):
 
 # A film in one of these states may count; two such films never share UID, file or pixels in a trial.
 COUNTING = (FilmState.ELIGIBLE, FilmState.SCORED, FilmState.FAILED)
+
+
+class ModelMeaning(StrEnum):
+    """What a signature under a model version says."""
+
+    APPROVE = "approve"
+    REFUSE = "refuse"
+
+    @property
+    def words(self) -> str:
+        """Return what is signed, as a sentence of the signer's."""
+        return f"this model version {'may' if self is ModelMeaning.APPROVE else 'must not'} be used"
+
+
+class ModelState(StrEnum):
+    """Where a model version stands: checked and waiting, signed by both, refused, or refused after it was approved."""
+
+    REGISTERED = "registered"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    RETIRED = "retired"
+
+
+# The investigator answers for the people, a statistician for the numbers; each signs, and nobody for both.
+STATISTICIANS = (Role.TRIAL_STATISTICIAN, Role.RANDOMIZATION_STATISTICIAN)
+MODEL_SIGNERS = (Role.INVESTIGATOR, *STATISTICIANS)
 
 
 class ReceiptOutcome(StrEnum):

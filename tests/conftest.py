@@ -82,6 +82,7 @@ def _own_folders(settings, tmp_path: Path) -> None:
     """Give every test its own keys, allocation logs and films."""
     settings.TRIAL_KEY_DIR = tmp_path / "keys"
     settings.ALLOCATION_LOG_DIR = tmp_path / "allocations"
+    settings.MODEL_DIR = tmp_path / "models"
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.STORAGES = settings.STORAGES | {
         "default": settings.STORAGES["default"] | {"OPTIONS": {"location": str(tmp_path / "media")}}

@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
@@ -14,9 +15,10 @@ from django.test import TestCase
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from screening.manifests import DEMONSTRATION_MODEL
 from screening.models import ModelVersion, Radiograph, Referral, Score
 from screening.referrals import TOLD, IdentityCheck
-from screening.services import cohort, made_up, scoring
+from screening.services import cohort, made_up, registry
 from screening.services import referral as referrals
 from screening.services.setup import pin_model, with_waiver
 from screening.vocabulary import FilmState
@@ -34,6 +36,7 @@ from trial.models import (
 )
 from trial.partial_dates import PartialDate, parse
 from trial.protocol import Protocol, template
+from trial.protocol_parts import ScoreKind
 from trial.roles import UNDELEGATED, Role
 from trial.services import delegation, drafts, people, protocols, signatures, trials
 from trial.states import TRIAL_TRANSITIONS, TrialEvent, TrialState
@@ -89,7 +92,7 @@ def make_world(
     cast = {}
     for role in Role:
         cast[role] = make_user(f"{code.lower()}-{role.value}")
-    world = World(trial, site, scoring.register_model(), cast, make_user(f"{code.lower()}-stranger"))
+    world = World(trial, site, registry.register_model(), cast, make_user(f"{code.lower()}-stranger"))
     for role, user in cast.items():  # the investigator is the first, and signs the others
         appoint(world, user, role)
     if active:
@@ -112,6 +115,7 @@ def activate(world: World, protocol: Protocol) -> None:
         world.trial, protocol=pinned(protocol, world.model), by=world.coordinator
     )
     if world.trial.kind == TrialKind.LIVE:
+        approve_model(world, DEMONSTRATION_MODEL)
         try_out(world, version)
     signatures.sign(version, by=world.coordinator, password=PASSWORD)
     version = protocols.approve_protocol(version, by=world.randomization_statistician, password=PASSWORD)
@@ -119,10 +123,20 @@ def activate(world: World, protocol: Protocol) -> None:
     world.site.refresh_from_db()
 
 
+def approve_model(world: World, manifest: Path) -> ModelVersion:
+    """Have a model checked and signed by the two people it takes, who hold their roles in a live trial."""
+    version = registry.register(manifest, by=None)
+    for signer in (world.investigator, world.randomization_statistician):
+        registry.sign_model(version, by=signer, password=PASSWORD)
+    return version
+
+
 def try_out(world: World, version: ProtocolVersion) -> World:
     """Try a version on test data, somebody allocated in each combination; return the test trial's world."""
     trial = drafts.try_draft(version, by=world.coordinator)
     test = replace(world, trial=trial, site=trial.sites.get(number=world.site.number))
+    if trial.protocol.score.kind is ScoreKind.COVARIATES:
+        made_up.add_people(trial, each=1, by=world.coordinator)
     for asked in drafts.combinations(trial, trial.protocol):
         on_site = replace(test, site=trial.sites.get(number=asked.get("site", test.site.number)))
         high_risk(on_site, sex=asked.get("sex", "female"), birth_date=_born(trial.protocol, asked))

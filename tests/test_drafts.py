@@ -6,6 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from analysis import services as analysis
+from screening.manifests import DEMONSTRATION_MODEL
 from screening.models import Radiograph
 from screening.services import intake, setup
 from tests import dicom
@@ -15,6 +16,7 @@ from tests.factories import (
     PASSWORD,
     World,
     add_film,
+    approve_model,
     copy,
     draw_in_test,
     high_risk,
@@ -54,7 +56,9 @@ def approved(world: World, version: ProtocolVersion) -> ProtocolVersion:
 @pytest.fixture
 def planned(db) -> World:
     """A live trial with staff and a site whose protocol is still to be drafted."""
-    return make_world("PLAN", kind=TrialKind.LIVE, active=False)
+    world = make_world("PLAN", kind=TrialKind.LIVE, active=False)
+    approve_model(world, DEMONSTRATION_MODEL)
+    return world
 
 
 def test_a_draft_is_tried_in_a_trial_of_its_own(planned):

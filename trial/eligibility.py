@@ -15,7 +15,7 @@ from enum import StrEnum
 from trial.ages import age_bounds
 from trial.partial_dates import PartialDate
 from trial.protocol import Protocol
-from trial.protocol_parts import Exclusion
+from trial.protocol_parts import Exclusion, ScoreKind
 
 
 class ReasonCode(StrEnum):
@@ -113,7 +113,7 @@ def counts(protocol: Protocol, event: PriorEvent) -> bool:
 
 
 def _film_reasons(protocol: Protocol, facts: Facts) -> Iterator[Reason]:
-    if not facts.has_film_in_window:
+    if protocol.score.kind is ScoreKind.FILMS and not facts.has_film_in_window:
         window = protocol.film_window
         said = f"No usable radiograph from {window.first} to {window.last}."
         yield Reason(ReasonCode.NO_FILM, said)

@@ -29,6 +29,7 @@ from trial.protocol_parts import (
     Exclusion,
     FilmWindow,
     Origin,
+    ScoreKind,
     ScoreModel,
     ShareRule,
     Source,
@@ -102,6 +103,8 @@ class Protocol:
                 del allocation[name]
         if not self.contact.weekdays:  # a protocol from before they were asked for keeps its checksum
             del plain["contact"]["weekdays"]
+        if self.score.kind is ScoreKind.FILMS:  # likewise
+            del plain["score"]["kind"]
         return plain
 
     def sha256(self) -> str:
@@ -296,7 +299,8 @@ def _provenance_faults(p: Protocol) -> Iterator[Problem]:
         if not any(path == entry or path.startswith(f"{entry}.") for entry in told):
             remedy = "Say who gave the value and add a note."
             yield Problem(f"provenance.{path}", MISSING, "one of " + ", ".join(Origin), remedy)
-    paths |= {f"allocation.{name}" for name in WHERE_TAKEN}  # one may be told of as it was taken back
+    # What may be told of as it was taken back.
+    paths |= {"score.kind", *(f"allocation.{name}" for name in WHERE_TAKEN)}
     for entry in sorted(told):
         if not any(path == entry or path.startswith(f"{entry}.") for path in paths):
             yield Problem(f"provenance.{entry}", entry, "about a field that exists", "Correct the name.")

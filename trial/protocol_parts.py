@@ -144,17 +144,26 @@ class ShareRule:
         return r.done(cls(r.whole("percent", 1, 100), r.code("operator", Operator)))
 
 
+class ScoreKind(StrEnum):
+    """What the index test looks at: each film of a person, or facts about the person alone."""
+
+    FILMS = "films"
+    COVARIATES = "covariates"
+
+
 @dataclass(frozen=True)
 class ScoreModel:
-    """The model that scores a film; positive means a mean probability at or above the threshold.
+    """The model of the index test; positive means a probability at or above the threshold.
 
-    The checksum of the weights may be open in a draft; approval needs it.
+    The checksum of the weights may be open in a draft; approval needs it. A protocol that names no kind means films;
+    of a test of facts alone the film window, the views and the share of positive films decide nothing.
     """
 
     name: str
     version: str
     weights_sha256: str | None
     threshold: Decimal
+    kind: ScoreKind = ScoreKind.FILMS
 
     @classmethod
     def read(cls, r: Reader) -> "ScoreModel":
@@ -162,7 +171,8 @@ class ScoreModel:
         digits = "64 hexadecimal digits in lower case, or null"
         weights = r.optional("weights_sha256", lambda: r.matching("weights_sha256", "[0-9a-f]{64}", digits))
         threshold = r.decimal("threshold", Decimal(0), Decimal(1))
-        return r.done(cls(r.text("name", 60), r.text("version", 40), weights, threshold))
+        kind = r.optional("kind", lambda: r.code("kind", ScoreKind)) or ScoreKind.FILMS
+        return r.done(cls(r.text("name", 60), r.text("version", 40), weights, threshold, kind))
 
 
 @dataclass(frozen=True)

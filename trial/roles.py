@@ -64,6 +64,7 @@ class Permission(StrEnum):
     EDIT_PROTOCOL = "edit_protocol"
     APPROVE_PROTOCOL = "approve_protocol"
     SIGN_PROTOCOL = "sign_protocol"
+    SIGN_MODEL = "sign_model"
     RUN_TRIAL = "run_trial"
     FREEZE_DATASET = "freeze_dataset"
     DOWNLOAD_DATASET = "download_dataset"
@@ -128,6 +129,7 @@ MEANINGS: Mapping[Permission, str] = {
     P.EDIT_PROTOCOL: "Write a draft protocol version.",
     P.APPROVE_PROTOCOL: "Approve a protocol version written by somebody else.",
     P.SIGN_PROTOCOL: "Sign a protocol version; two people must, before it takes effect.",
+    P.SIGN_MODEL: "Sign that a model version may be used, or must not; an investigator and a statistician have to.",
     P.RUN_TRIAL: "Activate, pause, close and lock the trial.",
     P.FREEZE_DATASET: "Freeze a dataset.",
     P.DOWNLOAD_DATASET: "Download a frozen dataset; arms are masked for whoever may not see them.",
@@ -167,8 +169,8 @@ _REPORTS = (P.SEE_REPORT_POOLED, P.SEE_REPORT_BY_ARM)
 _GRANTS: Mapping[Role, tuple[Permission, ...]] = {
     R.INVESTIGATOR: (
         *(*_PEOPLE, *_CONDUCT, P.SEE_ALLOCATION, P.SEE_OUTCOMES, P.BREAK_CODE, P.APPROVE_ERASURE),
-        *(P.SIGN_COHORT, P.APPROVE_PROTOCOL, P.SIGN_PROTOCOL, P.RUN_TRIAL, P.SEE_REPORT_POOLED),
-        *(P.SEE_DELEGATION, P.SIGN_DELEGATION, P.END_DELEGATION),
+        *(P.SIGN_COHORT, P.APPROVE_PROTOCOL, P.SIGN_PROTOCOL, P.SIGN_MODEL, P.RUN_TRIAL),
+        *(P.SEE_REPORT_POOLED, P.SEE_DELEGATION, P.SIGN_DELEGATION, P.END_DELEGATION),
     ),
     R.COORDINATOR: (
         *(*_PEOPLE, *_CONDUCT, *_CALLS, *_UNBLINDED, P.REGISTER_PEOPLE, P.RANDOMIZE, P.SIGN_COHORT),
@@ -188,7 +190,7 @@ _GRANTS: Mapping[Role, tuple[Permission, ...]] = {
             P.SEE_AUDIT,
         ),
     ),
-    R.TRIAL_STATISTICIAN: (P.FREEZE_DATASET, P.DOWNLOAD_DATASET, P.SEE_REPORT_POOLED),
+    R.TRIAL_STATISTICIAN: (P.FREEZE_DATASET, P.DOWNLOAD_DATASET, P.SEE_REPORT_POOLED, P.SIGN_MODEL),
     R.RANDOMIZATION_STATISTICIAN: (
         *(
             P.SEE_PARTICIPANTS,
@@ -197,6 +199,7 @@ _GRANTS: Mapping[Role, tuple[Permission, ...]] = {
             *_REPORTS,
             P.APPROVE_PROTOCOL,
             P.SIGN_PROTOCOL,
+            P.SIGN_MODEL,
         ),
         *(P.UPLOAD_ALLOCATION_LIST, P.VERIFY_ALLOCATIONS, P.FREEZE_DATASET, P.DOWNLOAD_DATASET),
     ),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from screening.models import ModelVersion
-from screening.services import scoring, setup
+from screening.services import registry, setup
 from screening.services.setup import pin_model, with_waiver
 from trial.models import Membership, Site, Trial, TrialKind, User
 from trial.protocol import Protocol, template
@@ -64,7 +64,7 @@ def by_role(cast: list[Account]) -> dict[Role, User]:
 
 def ensure_trial(cast: list[Account]) -> Trial:
     """Return trial DEMO, made from the OPSCAN template and active."""
-    model = scoring.register_model()
+    model = registry.register_model()
     protocol = demonstration_protocol(model)
     offset = (timezone.now().date() - protocol.index_date).days - DAYS_AFTER_INDEX
     trial = Trial.objects.filter(code=CODE).first() or trials.create_trial(

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, Q, QuerySet
 
 from screening.risk import RiskClass
 from screening.services import cohort
@@ -11,7 +11,7 @@ from screening.vocabulary import FilmState
 from trial.allocation_log import OnHold
 from trial.keys import KeyUnusable
 from trial.models import Participant, Trial
-from trial.protocol_parts import Timing
+from trial.protocol_parts import ScoreKind, Timing
 from trial.randomization import ListExhausted
 from trial.services.trials import NotNow, Refused
 from trial.states import State, TransitionRefused, TrialState
@@ -30,13 +30,19 @@ def randomize_ready() -> int:
 
 def _randomize_in(trial: Trial) -> int:
     here = Participant.objects.filter(UP_FOR_IT, trial=trial).exclude(WAITING)
-    scored = Count("radiographs", filter=Q(radiographs__state=FilmState.SCORED))
-    changed = here.annotate(scored=scored).exclude(scored=0).exclude(risk__films_counted=F("scored"))
-    cohort.sum_up_films(trial, people=list(changed), by=None)
+    cohort.sum_up_films(trial, people=list(_to_be_judged(trial, here)), by=None)
     high = here.filter(risk__risk_class=RiskClass.HIGH).order_by("registered_at", "study_number")
     for person in high.filter(state=State.REGISTERED):
         cohort.assess(person, by=None)
     return _draw(trial, high.filter(state=State.ELIGIBLE))
+
+
+def _to_be_judged(trial: Trial, here: QuerySet[Participant]) -> Iterable[Participant]:
+    """Return those whose films are others than when they were judged; or whose facts may be."""
+    if trial.protocol.score.kind is ScoreKind.COVARIATES:
+        return here.exclude(risk__risk_class=RiskClass.HIGH)
+    scored = Count("radiographs", filter=Q(radiographs__state=FilmState.SCORED))
+    return here.annotate(scored=scored).exclude(scored=0).exclude(risk__films_counted=F("scored"))
 
 
 def _draw(trial: Trial, people: Iterable[Participant]) -> int:

@@ -1,16 +1,16 @@
 """From scores to people: who is eligible, who is at high risk, and the cohort that is randomized."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any, TypeGuard
 from uuid import UUID
 
 from django.db.models import Prefetch, Q
 
-from screening.models import Radiograph, RiskAssessment, Score
+from screening.models import CovariateScore, Radiograph, RiskAssessment, Score
 from screening.risk import RiskClass, is_positive, summarize
-from screening.services import referral
+from screening.services import covariates, referral
 from screening.services.scoring import pinned_model
 from screening.vocabulary import COUNTING, DiagnosisCode, FilmState
 from trial import allocation_log, audit, bulk, clock
@@ -18,7 +18,7 @@ from trial.eligibility import Eligibility, Facts, PriorEvent
 from trial.models import Allocation, Arm, Cohort, Participant, ProtocolVersion, Trial, TrialKind, User
 from trial.partial_dates import parse
 from trial.protocol import Protocol
-from trial.protocol_parts import Exclusion
+from trial.protocol_parts import Exclusion, ScoreKind
 from trial.roles import Permission
 from trial.services import allocation, conduct
 from trial.services.allocation import Candidate
@@ -32,6 +32,7 @@ SUMMED_UP = (
     "films_positive",
     "risk_class",
     "films",
+    "covariate_score",
     "occurred_at",
     "protocol_version",
 )
@@ -112,21 +113,54 @@ def sum_up_films(
     by: User | None,
     version: ProtocolVersion | None = None,
 ) -> dict[UUID, RiskAssessment]:
-    """Apply the patient rule to the films that count now; what an allocation rests on stays as it was."""
+    """Apply the patient rule to the films, or facts, that count now; what an allocation rests on stays as it was."""
     version = version or trial.protocol_version
-    rows = RiskAssessment.objects.filter(participant__in=people).select_related("model_version")
+    rows = RiskAssessment.objects.filter(participant__in=people)
+    rows = rows.select_related("model_version", "covariate_score")
     known = {r.participant_id: r for r in rows}
     frozen = set(Allocation.objects.filter(participant__in=people).values_list("participant_id", flat=True))
     frozen |= {pk for pk, risk in known.items() if risk.brought_along}
-    counted = _scores(version.protocol, [p for p in people if p.pk not in frozen])
-    judged = (counted.keys() | known.keys()) - frozen
-    now = {pk: _risk(version, trial, pk, counted[pk]) for pk in judged}
+    open_people = [p for p in people if p.pk not in frozen]
+    by_facts = version.protocol.score.kind is ScoreKind.COVARIATES
+    judge = _by_facts if by_facts else _by_films
+    now = judge(version, trial, open_people, known.keys() - frozen, by)
     new = [risk for pk, risk in now.items() if pk not in known]
-    changed = [_with(known[pk], now[pk]) for pk in known.keys() & judged if _moved(known[pk], now[pk])]
+    changed = [_with(known[pk], now[pk]) for pk in known.keys() & now.keys() if _moved(known[pk], now[pk])]
     with audit.context(by=by, why="The patient rule is applied"):
         bulk.insert(new)
         bulk.update(changed, SUMMED_UP)
     return known | {r.participant_id: r for r in new}
+
+
+def _by_films(
+    version: ProtocolVersion, trial: Trial, people: Sequence[Participant], judged: Set[UUID], _: User | None
+) -> dict[UUID, RiskAssessment]:
+    counted = _scores(version.protocol, people)
+    return {pk: _risk(version, trial, pk, counted[pk]) for pk in counted.keys() | judged}
+
+
+def _by_facts(
+    version: ProtocolVersion, trial: Trial, people: Sequence[Participant], _: Set[UUID], by: User | None
+) -> dict[UUID, RiskAssessment]:
+    scores = covariates.score_people(trial, people, version=version, by=by)
+    return {pk: _risk_by_facts(version, trial, score) for pk, score in scores.items()}
+
+
+def _risk_by_facts(version: ProtocolVersion, trial: Trial, score: CovariateScore) -> RiskAssessment:
+    risk_class = RiskClass.NONE  # no probability is no low risk
+    if score.probability is not None:
+        positive = is_positive(score.probability, version.protocol.score.threshold)
+        risk_class = RiskClass.HIGH if positive else RiskClass.LOW
+    return RiskAssessment(
+        participant_id=score.participant_id,
+        model_version=score.model_version,
+        films_counted=0,
+        films_positive=0,
+        risk_class=risk_class,
+        covariate_score=score,
+        occurred_at=clock.now(trial),
+        protocol_version=version,
+    )
 
 
 def _moved(before: RiskAssessment, now: RiskAssessment) -> bool:
@@ -205,6 +239,10 @@ def is_high(risk: RiskAssessment | None) -> TypeGuard[RiskAssessment]:
 
 def evidence(risk: RiskAssessment) -> dict[str, Any]:
     """Return, as plain values, why a participant is at high risk: kept in the allocation for ever."""
+    by_facts = risk.covariate_score
+    rests_on = {} if by_facts is None else {"covariate_score": {
+        "id": str(by_facts.pk), "sha256": by_facts.covariates_sha256, "probability": str(by_facts.probability)
+    }}  # fmt: skip
     return {
         "risk_class": risk.risk_class,
         "films_counted": risk.films_counted,
@@ -212,7 +250,7 @@ def evidence(risk: RiskAssessment) -> dict[str, Any]:
         "films": risk.films,
         "model": str(risk.model_version) if risk.model_version else None,
         "weights_sha256": risk.model_version.sha256 if risk.model_version else None,
-    }
+    } | rests_on
 
 
 def freeze_cohort(trial: Trial, *, by: User, occurred_at: datetime | None = None) -> Cohort:

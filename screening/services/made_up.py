@@ -1,19 +1,21 @@
 """Made-up people for a test trial: registered, filmed as phantoms, and randomized by the draft's own rules."""
 
 from datetime import date
+from decimal import Decimal
+from typing import Any
 
 from numpy.random import default_rng
 
 from screening import phantoms
 from screening.models import Radiograph
 from screening.phantoms import Anatomy, Header
-from screening.services import cohort, intake, scoring
+from screening.services import cohort, covariates, intake, scoring
 from screening.services.cohort import NotHighRisk
 from screening.vocabulary import FilmState
 from trial.models import Participant, Sex, Site, Trial, User
 from trial.partial_dates import PartialDate
 from trial.protocol import Protocol
-from trial.protocol_parts import Timing
+from trial.protocol_parts import ScoreKind, Timing
 from trial.roles import Permission
 from trial.services import conduct, people
 from trial.services.drafts import OLDEST, Combination, combinations
@@ -21,6 +23,9 @@ from trial.services.trials import Refused, require
 
 ISSUER = "TEST"
 T_SCORE = -4.5  # of bones so thin that a model of osteoporosis sees it
+# So much speaks for osteoporosis that a score of facts sees it.
+OLD = 85
+FACTS: dict[str, Any] = {"bmi": Decimal("16.0")} | dict.fromkeys(covariates.YES_OR_NO, True)
 
 
 def add_people(trial: Trial, *, each: int, by: User) -> int:
@@ -46,7 +51,10 @@ def _person(protocol: Protocol, asked: Combination, place: int, trial: Trial) ->
     group = asked.get("age_group")
     ages = [a for a in range(protocol.minimum_age, OLDEST) if group in (None, protocol.age_group(a))]
     # Somewhat into the group, so that a birthday more or less makes no other.
-    born = date(protocol.index_date.year - ages[min(3, len(ages) - 1)], 1, 1)
+    age = ages[min(3, len(ages) - 1)]
+    if protocol.score.kind is ScoreKind.COVARIATES:  # which goes by age
+        age = min(ages[:-3] or ages, key=lambda years: abs(years - OLD))
+    born = date(protocol.index_date.year - age, 1, 1)
     number = f"{place:05d}"
     return people.NewPerson(
         issuer=ISSUER,
@@ -58,7 +66,10 @@ def _person(protocol: Protocol, asked: Combination, place: int, trial: Trial) ->
 
 
 def _add(site: Site, new: people.NewPerson, *, protocol: Protocol, place: int, by: User) -> None:
-    people.register(site, new=new, by=by)
+    person = people.register(site, new=new, by=by)
+    if protocol.score.kind is ScoreKind.COVARIATES:
+        people.record_baseline(person, by=by, why="A made-up person", values=FACTS)
+        return
     answer = intake.receive(_film(new, protocol, place), site=site, source="test data", by=by)
     if not answer.to_score:
         raise Refused(f"A made-up film was not taken for {site}: {answer.message}")

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from screening.models import ModelVersion, RiskAssessment
+from screening.models import CovariateScore, ModelVersion, RiskAssessment
+from screening.services import covariates
 from screening.services.cohort import SUMMED_UP, evidence, open_referrals
 from trial import audit, bulk
 from trial.models import Allocation, Trial, User
@@ -49,6 +50,24 @@ def _risk(row: Allocation, models: Mapping[str, ModelVersion]) -> RiskAssessment
         films_positive=said["films_positive"],
         risk_class=said["risk_class"],
         films=said["films"],
+        covariate_score=_score_of(row),
         occurred_at=row.occurred_at,
         protocol_version=row.protocol_version,
     )
+
+
+def _score_of(row: Allocation) -> CovariateScore | None:
+    """Return the score by facts that a draw rested on; where the restore lost it, the same facts give it again."""
+    said = row.evidence.get("covariate_score")
+    if said is None:
+        return None
+    version, person = row.protocol_version, row.participant
+    if known := CovariateScore.objects.filter(pk=said["id"]).first():
+        return known
+    again = covariates.score_people(person.trial, [person], version=version, by=None).get(person.pk)
+    if again is None or again.covariates_sha256 != said["sha256"]:
+        raise Refused(
+            f"The facts that put {person} at high risk were lost, and others are on record. Enter what was known "
+            "on that day, then reconcile again. Nothing was put back."
+        )
+    return again

@@ -1,25 +1,22 @@
 """Scoring films exactly once, whatever happens to workers and brokers; and summing up a person's films."""
 
 import logging
+from dataclasses import asdict
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from screening.dicom import read_pixels
-from screening.inference import (
-    DEMONSTRATION_MODEL,
-    ModelRefused,
-    NotScored,
-    RiskModel,
-    ScoreResult,
-    load_model,
-)
-from screening.models import ModelVersion, Radiograph, Score
+from screening.index_test import Answer, Image, IndexTest, Study
+from screening.inference import NotScored
+from screening.loading import load_test
+from screening.manifests import ModelRefused
+from screening.models import ModelVersion, Radiograph, Score, Standstill
 from screening.risk import is_positive
+from screening.services import registry
 from screening.vocabulary import FilmState
 from trial import audit, clock
 from trial.models import Trial
@@ -33,37 +30,28 @@ MAX_ATTEMPTS = 3
 LOST_AFTER = timedelta(seconds=60)
 
 
-def register_model(*, by: Any = None) -> ModelVersion:
-    """Register the shipped demonstration model; its weights are checked by checksum as they load."""
-    manifest = load_model(DEMONSTRATION_MODEL).manifest
-    known = ModelVersion.objects.filter(name=manifest.name, version=manifest.version).first()
-    if known and known.sha256 != manifest.sha256:
-        raise Refused(
-            f"Model {known} is registered with another checksum. Restore its weights or give a new version."
-        )
-    if known:
-        return known
-    with audit.context(by=by, why=f"Model {manifest.name} {manifest.version} is registered"):
-        return ModelVersion.objects.create(
-            name=manifest.name,
-            version=manifest.version,
-            sha256=manifest.sha256,
-            preprocessing=manifest.preprocessing,
-            manifest=vars(manifest),
-        )
-
-
-def pinned_model(trial: Trial) -> tuple[ModelVersion, RiskModel]:
-    """Return the model the protocol names, loaded; raise Refused when the checksums don't agree."""
+def pinned_model(trial: Trial) -> tuple[ModelVersion, IndexTest]:
+    """Return the test the protocol names, loaded; raise Refused when checksum, manifest or self-test don't agree."""
     named = trial.protocol.score
     version = ModelVersion.objects.filter(name=named.name, version=named.version).first()
-    model = load_model(DEMONSTRATION_MODEL)
-    if version is None or {version.sha256, model.manifest.sha256} != {named.weights_sha256}:
-        raise Refused(
-            f"Trial {trial.code} is fixed to model {named.name} {named.version}, and the weights here are not those. "
-            "No film was scored. Restore the weights the protocol names."
-        )
-    return version, model
+    if version is None or version.sha256 != named.weights_sha256:
+        raise Refused(_other_weights(trial))
+    test = load_test(registry.path_of(version))
+    here = asdict(test.manifest)
+    # One registered by an earlier release has fewer entries; those it has must be the same.
+    if any(here.get(entry) != value for entry, value in version.manifest.items()):
+        raise Refused(_other_weights(trial))
+    if (found := test.manifest.kind) != named.kind:
+        raise Refused(f"Trial {trial.code} asks for a test of {named.kind}, and {version} is one of {found}.")
+    return version, test
+
+
+def _other_weights(trial: Trial) -> str:
+    named = trial.protocol.score
+    return (
+        f"Trial {trial.code} is fixed to model {named.name} {named.version}, and the weights here are not those. "
+        "No film was scored. Restore the weights the protocol names."
+    )
 
 
 def score_film(film_id: UUID) -> bool:
@@ -72,21 +60,45 @@ def score_film(film_id: UUID) -> bool:
     if film is None:
         return False
     try:
-        version, model = pinned_model(film.trial)
+        version, test = pinned_model(film.trial)
     except (Refused, ModelRefused) as error:
-        logger.error(
-            "no film of trial %s is scored: %s", film.trial, error
-        )  # the films wait; none is at fault
+        stand_still(film.trial, error)  # the films wait; none is at fault
         return False
+    go_on(film.trial)
     # Counted before the work: a film that kills its worker must not be tried for ever.
     if not _count_attempt(film):
         return False
     try:
         with film.file.open("rb") as file:
-            result = model.score(read_pixels(file.read()))
+            answer = test.run(Study((Image(read_pixels(file.read())),)))
+        if answer.probability is None:
+            raise NotScored(" ".join(answer.reasons))
     except (NotScored, ValueError, OSError) as error:
         return _note_failure(film, error)
-    return _write_score(film, version, result)
+    return _write_score(film, version, answer.probability, answer)
+
+
+def stand_still(trial: Trial, error: Exception) -> None:
+    """Record that no score is made in a trial and why, and say so as loudly as a log can, once."""
+    with audit.context(by=None, why="Scoring stands still"):
+        _, new = Standstill.objects.get_or_create(
+            trial=trial, ended_at=None, defaults={"reason": str(error)[:600]}
+        )
+    if new:
+        logger.critical("no film of trial %s is scored: %s", trial, error)
+
+
+def go_on(trial: Trial) -> None:
+    """End a standstill, if there is one."""
+    open_now = Standstill.objects.filter(trial=trial, ended_at=None)
+    if open_now.exists():
+        with audit.context(by=None, why="Scoring goes on"):
+            open_now.update(ended_at=timezone.now())
+
+
+def standstill(trial: Trial) -> Standstill | None:
+    """Return why a trial's scoring stands still now; nothing when it doesn't."""
+    return trial.standstills.filter(ended_at=None).first()
 
 
 def _count_attempt(film: Radiograph) -> bool:
@@ -106,9 +118,9 @@ def _note_failure(film: Radiograph, error: Exception) -> bool:
     return False
 
 
-def _write_score(film: Radiograph, version: ModelVersion, result: ScoreResult) -> bool:
+def _write_score(film: Radiograph, version: ModelVersion, mean: Decimal, answer: Answer) -> bool:
     protocol_version = film.trial.protocol_version
-    threshold, mean = protocol_version.protocol.score.threshold, Decimal(str(result.mean))
+    threshold = protocol_version.protocol.score.threshold
     with audit.context(by=None, why="A film is scored"):
         locked = Radiograph.objects.select_for_update().get(pk=film.pk)
         if locked.state != FilmState.ELIGIBLE:  # another worker was first, or a person set it aside
@@ -116,7 +128,7 @@ def _write_score(film: Radiograph, version: ModelVersion, result: ScoreResult) -
         Score.objects.create(
             radiograph=locked,
             model_version=version,
-            probabilities=list(result.probabilities),
+            probabilities=[float(measured.value) for measured in answer.measurements],
             mean=mean,
             threshold=threshold,
             positive=is_positive(mean, threshold),

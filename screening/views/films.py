@@ -18,9 +18,9 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from screening import tasks
 from screening.dicom import LARGEST_FILE
 from screening.forms import UploadForm
-from screening.models import Radiograph, Receipt
+from screening.models import Radiograph, Receipt, Standstill
 from screening.reasons import Reason
-from screening.services import intake
+from screening.services import intake, scoring
 from screening.services.devices import sites_to_send_for
 from screening.vocabulary import INTAKE_SENTENCES, FilmState, IntakeReason, ReceiptOutcome
 from trial.models import Membership, Site, Trial, TrialKind, User
@@ -144,6 +144,11 @@ class Intake:
     def waiting(self) -> int:
         """Return how many films wait for their score, whenever they came."""
         return Radiograph.objects.filter(trial=self.trial, state__in=WAITING).count()
+
+    @property
+    def standstill(self) -> Standstill | None:
+        """Return why no score is made now; nothing when scoring goes on."""
+        return scoring.standstill(self.trial)
 
     @property
     def last(self) -> datetime | None:

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from screening.dicom import read_pixels
-from screening.inference import DIGITS, RiskModel, load_model
+from screening.inference import RiskModel, load_model
+from screening.manifests import DIGITS
 from screening.networks import OpscanResNet18
 from screening.phantoms import Anatomy, render_pa
 from screening.preprocessing import prepare

@@ -11,7 +11,7 @@ from django.db import connection
 
 from screening.management.commands.import_dicom import wait_until_scored
 from screening.models import ModelVersion, Radiograph, Receipt, Score
-from screening.services import cohort, scoring
+from screening.services import cohort, registry, scoring
 from screening.vocabulary import FilmState
 from tests import dicom
 from tests.admin import do
@@ -226,7 +226,7 @@ def test_a_trial_made_from_the_template_takes_films_at_once(db, folder, capsys):
     said = capsys.readouterr().out
     assert "Account anna was made" in said and "Its protocol is in force" in said
     site = Site.objects.get(trial__code="NEW1", number=1)
-    assert (site.name, site.trial.protocol.score.name) == ("North: old wing", scoring.register_model().name)
+    assert (site.name, site.trial.protocol.score.name) == ("North: old wing", registry.register_model().name)
     assert scoring.pinned_model(site.trial)
     out = StringIO()
     call_command(

@@ -10,21 +10,16 @@ import numpy as np
 import pytest
 import torch
 from django.conf import settings
+from safetensors.torch import save as dump_tensors
 
-from screening.inference import (
-    DEMONSTRATION_MODEL,
-    Manifest,
-    ModelRefused,
-    NotScored,
-    RiskModel,
-    load_model,
-    save_model,
-)
+from screening.inference import NotScored, RiskModel, load_model, save_model
+from screening.manifests import DEMONSTRATION_MODEL, ModelRefused
 from screening.networks import initialized
 from screening.training import auc_interval
 from screening.training_sets import phantom_scores
 from tests.dicom import ramp
 
+OPENERS = ("torch.load", "torch.jit.load", "np.load", "numpy.load")
 FACTS = {
     "name": "test",
     "version": "1",
@@ -32,6 +27,7 @@ FACTS = {
     "threshold_rule": "none",
     "training_data": "none",
     "intended_use": "test",
+    "license": "none",
     "performance": {},
 }
 
@@ -45,7 +41,8 @@ def manifest(tmp_path) -> Path:
 
 def rewrite(manifest: Path, **changes) -> Path:
     content = json.loads(manifest.read_text()) | changes
-    manifest.write_text(json.dumps({name: value for name, value in content.items() if value is not None}))
+    kept = {name: value for name, value in content.items() if value is not None or name not in changes}
+    manifest.write_text(json.dumps(kept))
     return manifest
 
 
@@ -105,7 +102,7 @@ def test_one_changed_byte_is_refused(manifest):
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
-    with pytest.raises(ModelRefused, match=r"have SHA-256 .* the manifest says .* restore the file"):
+    with pytest.raises(ModelRefused, match=r"has SHA-256 .* the manifest says .* restore the file"):
         load_model(manifest)
 
 
@@ -119,6 +116,13 @@ def test_one_changed_byte_is_refused(manifest):
         ({"threshold": 1.5}, "threshold must lie between 0 and 1, not 1.5"),
         ({"threshold": "0.5"}, "threshold must lie between 0 and 1, not 0.5"),
         ({"width": 10**6}, "width must be 1 to 256 channels, not 1000000"),
+        ({"kind": "sounds"}, "kind is 'sounds', and this release knows films, covariates"),
+        ({"kind": "covariates"}, "needs kind 'covariates'"),
+        ({"format": "torchscript"}, "TorchScript is a program, and torch has no safe way to open it"),
+        ({"license": ""}, "leaves license empty"),
+        ({"name": "../../up"}, "Name and version are .* not '../../up'"),
+        ({"calibration": {"slope": "-1", "intercept": "0"}}, "calibration needs a slope above 0"),
+        ({"calibration": {"slope": 1.5}}, "calibration needs a slope above 0"),
         ({"threshold": None}, "missing or unknown entries: \\['threshold'\\]"),
         ({"extra": 1}, "missing or unknown entries: \\['extra'\\]"),
     ],
@@ -144,21 +148,30 @@ def test_a_pickle_with_the_right_checksum_is_not_opened(manifest):
         load_model(manifest)
 
 
+def test_weights_that_are_no_numbers_are_refused(manifest, tmp_path):
+    network = initialized(4, seed=1)
+    torch.nn.init.constant_(network.fc1.bias, float("nan"))
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(dump_tensors({k: v.contiguous() for k, v in network.state_dict().items()}))
+    rewrite(manifest, sha256=hashlib.sha256(weights.read_bytes()).hexdigest())
+    with pytest.raises(ModelRefused, match="are no numbers"):
+        load_model(manifest)
+
+
 def test_no_code_of_ours_can_open_a_pickle():
-    """Read the source: no import of pickle, no call of torch.load."""
+    """Read the source: no import of pickle, no call of torch.load or torch.jit.load."""
     for path in Path(settings.BASE_DIR, "screening").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             assert not {"pickle", "joblib", "dill"} & set(names), path
-            assert not (isinstance(node, ast.Attribute) and ast.unparse(node) == "torch.load"), path
+            assert not (isinstance(node, ast.Attribute) and ast.unparse(node) in OPENERS), path
 
 
 def test_a_result_that_is_no_number_is_a_failure_not_a_low_risk():
     network = initialized(4, seed=1)
     torch.nn.init.constant_(network.fc1.bias, float("nan"))
-    unnamed = {"sha256": "", "architecture": "", "width": 4, "pixels": "", "preprocessing": ""}
     with pytest.raises(NotScored, match="not a number"):
-        RiskModel(Manifest(**FACTS, **unnamed), network).score(picture())
+        RiskModel(load_model().manifest, network).score(picture())
 
 
 def test_a_film_that_is_no_number_somewhere_is_a_failure_too():

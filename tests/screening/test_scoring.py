@@ -12,9 +12,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from screening.dicom import read_pixels
-from screening.inference import DEMONSTRATION_MODEL, load_model
+from screening.inference import load_model
+from screening.manifests import DEMONSTRATION_MODEL
 from screening.models import ModelVersion, Radiograph, Score
-from screening.services import intake, scoring
+from screening.services import intake, registry, scoring
 from screening.vocabulary import FilmState
 from tests import dicom
 from tests.factories import World, activate, make_world, sql
@@ -47,7 +48,7 @@ def now(film: Radiograph) -> tuple[str, str, int]:
 def test_a_model_is_registered_once_with_the_checksum_of_its_weights(world):
     weights = DEMONSTRATION_MODEL.with_suffix(".safetensors").read_bytes()
 
-    assert scoring.register_model() == world.model == ModelVersion.objects.get()
+    assert registry.register_model() == world.model == ModelVersion.objects.get()
     assert world.model.sha256 == hashlib.sha256(weights).hexdigest()
 
 
@@ -59,12 +60,12 @@ def test_the_same_version_with_other_weights_is_refused(db):
         )
 
     with pytest.raises(Refused, match="registered with another checksum"):
-        scoring.register_model()
+        registry.register_model()
 
 
 def test_a_trial_fixed_to_other_weights_scores_nothing_and_blames_no_film(world, caplog):
     film = receive(world)
-    other = ModelVersion(name=world.model.name, version=world.model.version, sha256="0" * 64)
+    other = ModelVersion(name=world.model.name, version=world.model.version, sha256="0" * 64, manifest={})
     activate(replace_model(world, other), template("opscan"))
 
     assert scoring.score_film(film.pk) is False

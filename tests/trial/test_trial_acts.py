@@ -85,7 +85,7 @@ def test_a_live_trial_opens_with_its_staff_its_key_and_its_model(db):
     for missing in (
         "There is a caller: not yet",
         "The sealed key is there and the right one: not yet",
-        "Model demonstration 9 is registered: not yet",
+        "Model demonstration 9 is registered and signed by an investigator and a statistician: not yet",
         "2 people have signed it: not yet",
     ):
         assert missing in told

@@ -7,7 +7,8 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
-from screening.inference import ModelRefused
+from screening.manifests import ModelRefused
+from screening.models import ModelVersion
 from screening.services import setup
 from trial import audit
 from trial.management.base import TrialCommand
@@ -36,6 +37,11 @@ class Command(TrialCommand):
         parser.add_argument("code", metavar="CODE", help="2 to 12 capital letters and digits, a letter first")
         parser.add_argument("--title", required=True)
         parser.add_argument("--template", default="opscan", choices=template_names())
+        parser.add_argument(
+            "--model",
+            metavar="NAME-VERSION",
+            help="a registered model version (default: the demonstration's)",
+        )
         kinds = [kind.value for kind in TrialKind if kind != TrialKind.TEST]  # made by try_protocol
         parser.add_argument("--kind", default=TrialKind.LIVE, choices=kinds)
         parser.add_argument(
@@ -113,10 +119,19 @@ class Command(TrialCommand):
 
 
 def _protocol(**options: Any) -> Protocol:
-    protocol = setup.from_template(options["template"], waiver=options["waiver"] or NO_PATIENTS)
+    model = _model(options["model"]) if options["model"] else None
+    protocol = setup.from_template(options["template"], waiver=options["waiver"] or NO_PATIENTS, model=model)
     if open_places := protocol.approval_problems():
         raise CommandError(" ".join(map(str, open_places)))
     return protocol
+
+
+def _model(called: str) -> ModelVersion:
+    name, _, version = called.rpartition("-")
+    if found := ModelVersion.objects.filter(name=name, version=version).first():
+        return found
+    known = ", ".join(f"{m.name}-{m.version}" for m in ModelVersion.objects.order_by("name", "version"))
+    raise CommandError(f"There is no model {called!r}. Registered: {known or 'none; see register_model'}.")
 
 
 def _site(text: str) -> tuple[int, str, str]:

@@ -9,7 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from screening.dicom import FilmProblem, pixels, read_film
-from screening.inference import DEMONSTRATION_MODEL, ModelRefused, NotScored, RiskModel, load_model
+from screening.inference import NotScored, RiskModel, load_model
+from screening.manifests import DEMONSTRATION_MODEL, ModelRefused
 
 
 def files_in(paths: list[Path]) -> Iterator[Path]:
