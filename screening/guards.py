@@ -30,6 +30,7 @@ APPEND_ONLY = (
 CHANGING = (
     "screening_riskassessment",
     "screening_radiograph",
+    "screening_siteintake",
     "screening_referral",
     "screening_appointment",
     "screening_dxaexam",
@@ -39,6 +40,7 @@ CHANGING = (
 )
 # A film, a call list entry or a finding is never handed to another person.
 STAYS = {
+    "screening_siteintake": ("site_id",),
     "screening_radiograph": ("trial_id", "person_id", "sop_instance_hash", "file_sha256", "pixel_sha256"),
     "screening_riskassessment": ("participant_id",),
     "screening_referral": ("allocation_id",),
@@ -288,6 +290,7 @@ TRIALS = (
     )
     + trial_function("radiograph", "SELECT trial_id FROM screening_radiograph WHERE id = NEW.radiograph_id")
     + guard_trial("trial", "screening_radiograph", "screening_receipt")
+    + guard_trial("site", "screening_siteintake")
     + guard_trial("participant", versioned=(*OUTCOMES, "screening_disclosure", "screening_riskassessment"))
     + guard_trial("allocation", versioned=OFFERS)
     + guard_trial("referral", versioned=("screening_appointment",))
