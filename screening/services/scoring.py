@@ -9,7 +9,6 @@ from uuid import UUID
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from screening.dicom import read_pixels
 from screening.inference import (
     DEMONSTRATION_MODEL,
     ModelRefused,
@@ -20,11 +19,12 @@ from screening.inference import (
 )
 from screening.models import ModelVersion, Radiograph, Score
 from screening.risk import is_positive
-from screening.vocabulary import FilmState
+from screening.sandbox import read_pixels
+from screening.vocabulary import FilmState, IntakeReason
 from trial import audit, clock
 from trial.models import Trial
 from trial.services.trials import Refused
-from trial.states import FINAL
+from trial.states import FINAL, State
 
 logger = logging.getLogger(__name__)
 
@@ -68,8 +68,8 @@ def pinned_model(trial: Trial) -> tuple[ModelVersion, RiskModel]:
 
 def score_film(film_id: UUID) -> bool:
     """Score one film if it still waits for it; return whether a score was written. Safe to repeat."""
-    film = _eligible().select_related("trial").filter(pk=film_id).first()
-    if film is None:
+    film = _eligible().select_related("trial", "participant").filter(pk=film_id).first()
+    if film is None or _keep_out(film):
         return False
     try:
         version, model = pinned_model(film.trial)
@@ -87,6 +87,17 @@ def score_film(film_id: UUID) -> bool:
     except (NotScored, ValueError, OSError) as error:
         return _note_failure(film, error)
     return _write_score(film, version, result)
+
+
+def _keep_out(film: Radiograph) -> bool:
+    """Set a film aside whose owner has withdrawn since it came; tell whether it was."""
+    if film.participant is None or film.participant.state != State.WITHDRAWN:
+        return False
+    with audit.context(by=None, why="A film of somebody who withdrew is not scored"):
+        Radiograph.objects.filter(pk=film.pk, state=FilmState.ELIGIBLE).update(
+            state=FilmState.SET_ASIDE, reason=IntakeReason.WITHDRAWN
+        )
+    return True
 
 
 def _count_attempt(film: Radiograph) -> bool:

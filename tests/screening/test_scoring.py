@@ -11,9 +11,9 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from screening.dicom import read_pixels
 from screening.inference import DEMONSTRATION_MODEL, load_model
 from screening.models import ModelVersion, Radiograph, Score
+from screening.sandbox import read_pixels
 from screening.services import intake, scoring
 from screening.vocabulary import FilmState
 from tests import dicom
