@@ -30,12 +30,14 @@ from screening.participant_acts import (
     SCREENING_ACTS,
     SIGN_COHORT,
 )
+from screening.services.site_intake import accepts_secondary_captures
+from screening.site_acts import INTAKE_ACTS
 from screening.steps import FILE_STEPS, FILM_STEPS, intake_sentence
 from trial import admin as trial_admin
 from trial import conduct_admin
 from trial.conduct_admin import WHEN
 from trial.history import NOTHING
-from trial.models import Allocation, Arm, Cohort, Participant, ProtocolVersion, Trial
+from trial.models import Allocation, Arm, Cohort, Participant, ProtocolVersion, Site, Trial
 from trial.role_admin import CodesFilter, RoleInline, RoleModelAdmin, StepFilter, of_seen
 from trial.roles import Permission
 
@@ -58,7 +60,7 @@ class DisclosureInline(RoleInline):
     fields = ("occurred_at", "told", "told_by", "how")
 
 
-admin.site.unregister([Participant, Cohort, ProtocolVersion, Trial])
+admin.site.unregister([Participant, Cohort, ProtocolVersion, Site, Trial])
 
 
 @admin.register(Participant)
@@ -150,6 +152,18 @@ class ProtocolVersionAdmin(trial_admin.ProtocolVersionAdmin):
     acts = (*trial_admin.ProtocolVersionAdmin.acts, ACTIVATE)
 
 
+@admin.register(Site)
+class SiteAdmin(trial_admin.SiteAdmin):
+    """Sites, with what they may send."""
+
+    fields = (*trial_admin.SiteAdmin.fields, "secondary_captures")
+    acts = (*trial_admin.SiteAdmin.acts, *INTAKE_ACTS)
+
+    @admin.display
+    def secondary_captures(self, row: Any) -> str:
+        return "taken" if accepts_secondary_captures(row) else "set aside"
+
+
 class FilmSteps(StepFilter):
     steps = FILM_STEPS
 
@@ -187,8 +201,12 @@ class RadiographAdmin(WithReason):
             "view",
             "manufacturer",
         ),
-        *("rows", "columns", "source", "received_at", "attempts", "file_sha256"),
+        *("rows", "columns", "noticed", "source", "received_at", "attempts", "file_sha256"),
     )
+
+    @admin.display
+    def noticed(self, row: Any) -> str:
+        return ", ".join(flag.replace("_", " ") for flag in row.flags) or NOTHING
 
 
 class FileSteps(StepFilter):

@@ -1,9 +1,11 @@
 """De-identify a film by allow-list: what analysis needs is copied, everything else stays behind.
 
-After DICOM PS3.15 annex E, basic profile (113100) with modified dates (113107) and patient characteristics
-(113108). The result is written anew, uncompressed: private and nested attributes, overlays, preamble,
-padding, comments in codestreams and the sender's file header have no way into it. No free text is copied,
-only codes of known lists and numbers. The same input gives the same bytes.
+After DICOM PS3.15 annex E, basic profile (113100) with modified dates (113107), patient characteristics
+(113108: sex, age up to 89, size, weight, smoking) and clean descriptors (113105: the only one left says, in words
+of ours, what was filmed). Nothing is cleaned inside the picture, so 113101 is not claimed; a film whose header
+admits burned-in text is held instead. The result is written anew, uncompressed: private and nested attributes,
+overlays, preamble, padding, comments in codestreams and the sender's file header have no way into it. No free
+text is copied, only codes of known lists and numbers. The same input gives the same bytes.
 """
 
 import hashlib
@@ -20,14 +22,25 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from screening.headers import CHEST_WORDS, age_of, body_part_of, date_of, text_of, view_of, words
-from screening.pixels import little_endian, pixel_element, stored_values
+from screening.headers import (
+    CHEST_WORDS,
+    age_of,
+    body_part_of,
+    date_of,
+    numbers_of,
+    spacing_of,
+    text_of,
+    view_of,
+    words,
+)
+from screening.pixels import pixel_element, stored_values
 
 IMPLEMENTATION_UID = UID("2.25.90385110374284230171093420427303528361")  # ours, drawn once (PS3.5 B.2)
 IMPLEMENTATION_NAME = "SCREENTRIAL_1"
-METHOD = "Screentrial allow-list 1"
+METHOD = "Screentrial allow-list 2"
 PROFILES = {
     "113100": "Basic Application Confidentiality Profile",
+    "113105": "Clean Descriptors Option",
     "113107": "Retain Longitudinal Temporal Information Modified Dates Option",
     "113108": "Retain Patient Characteristics Option",
 }
@@ -48,19 +61,17 @@ CODES = {  # only these values are copied, so no text can hide in a code string
     "FieldOfViewHorizontalFlip": {"YES", "NO"},
     "LossyImageCompression": {"00", "01"},
     "BurnedInAnnotation": {"YES", "NO"},
+    "ConversionType": {"WSD", "DI", "DF", "DV", "SI", "SD", "DRW", "SYN"},
+    "SmokingStatus": {"YES", "NO", "UNKNOWN"},
 }
 WHOLE_NUMBERS = (
     "SamplesPerPixel", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
     "PixelIntensityRelationshipSign",
 )  # fmt: skip
 NUMBERS = (
-    "PixelSpacing",
-    "ImagerPixelSpacing",
-    "WindowCenter",
-    "WindowWidth",
-    "RescaleIntercept",
-    "RescaleSlope",
-)
+    "WindowCenter", "WindowWidth", "RescaleIntercept", "RescaleSlope", "PatientSize", "PatientWeight",
+)  # fmt: skip
+SPACINGS = ("PixelSpacing", "ImagerPixelSpacing")
 TABLES = ("ModalityLUTSequence", "VOILUTSequence")
 EMPTY = (  # type 2: required to be present, may be empty
     "StudyTime", "AccessionNumber", "ReferringPhysicianName", "PatientBirthDate", "StudyID", "SeriesNumber",
@@ -74,6 +85,7 @@ KEPT = {
     *CODES,
     *WHOLE_NUMBERS,
     *NUMBERS,
+    *SPACINGS,
     *TABLES,
 }
 MANUFACTURERS = (
@@ -112,6 +124,7 @@ def _copy_codes(ds: Dataset, clean: Dataset) -> None:
             setattr(clean, keyword, values if len(values) > 1 else values[0])
     clean.ViewPosition = view_of(ds)
     clean.BodyPartExamined = "CHEST" if CHEST_WORDS & words(body_part_of(ds)) else ""
+    clean.SeriesDescription = f"{clean.BodyPartExamined} {clean.ViewPosition}".strip()
 
 
 def _copy_numbers(ds: Dataset, clean: Dataset) -> None:
@@ -119,11 +132,11 @@ def _copy_numbers(ds: Dataset, clean: Dataset) -> None:
     for keyword in WHOLE_NUMBERS:
         for value in _values(ds, keyword)[:1]:
             setattr(clean, keyword, int(str(value)))
-    for keyword in NUMBERS:
-        try:
-            values = [f"{float(str(value)):.10g}" for value in _values(ds, keyword)]
-        except ValueError:
-            continue
+    clean.HighBit = clean.BitsStored - 1  # as the values are written
+    copied = [(keyword, numbers_of(ds, keyword)) for keyword in NUMBERS]
+    copied += [(keyword, spacing_of(ds, keyword)) for keyword in SPACINGS]
+    for keyword, numbers in copied:
+        values = [f"{number:.10g}" for number in numbers]
         if values:
             setattr(clean, keyword, values if len(values) > 1 else values[0])
 
@@ -161,8 +174,7 @@ def _manufacturer(ds: Dataset) -> str:
 
 def _copy_pixels(ds: Dataset, clean: Dataset) -> None:
     """Copy the stored values, uncompressed and little endian, without anything hidden in unused bits."""
-    plain = little_endian(stored_values(ds), ds)
-    clean.add(pixel_element(plain, ds.BitsAllocated))
+    clean.add(pixel_element(stored_values(ds).tobytes(), ds.BitsAllocated))
 
 
 def _declare(clean: Dataset) -> None:
@@ -194,9 +206,9 @@ def _file_meta(clean: Dataset) -> FileMetaDataset:
 def deidentify(ds: Dataset, *, uid_of: Callable[[str], str], shift_days: int, subject: str) -> bytes:
     """Return a de-identified film as the bytes of a DICOM file, Explicit VR Little Endian.
 
-    `ds` is a dataset that `read_film` has accepted; `uid_of` maps UIDs (see `keyed_uid`), `shift_days` moves
-    dates by the same number for all films of one participant, `subject` is the study number that replaces
-    name and hospital number. Deterministic.
+    `ds` is a dataset that `check_film` has seen with sound pixels; `uid_of` maps UIDs (see `keyed_uid`),
+    `shift_days` moves dates by the same number for all films of one participant, `subject` is the study number
+    that replaces name and hospital number. Deterministic.
     """
     clean = Dataset()
     clean.SOPClassUID = ds.SOPClassUID

@@ -34,6 +34,7 @@ CHANGING = (
     "screening_standstill",
     "screening_riskassessment",
     "screening_radiograph",
+    "screening_siteintake",
     "screening_referral",
     "screening_appointment",
     "screening_dxaexam",
@@ -46,6 +47,7 @@ CHANGING = (
 STAYS = {
     "screening_modelversion": ("name", "version", "sha256"),
     "screening_standstill": ("trial_id", "reason", "began_at"),
+    "screening_siteintake": ("site_id",),
     "screening_radiograph": ("trial_id", "person_id", "sop_instance_hash", "file_sha256", "pixel_sha256"),
     "screening_riskassessment": ("participant_id",),
     "screening_referral": ("allocation_id",),
@@ -325,6 +327,7 @@ TRIALS = (
     )
     + trial_function("radiograph", "SELECT trial_id FROM screening_radiograph WHERE id = NEW.radiograph_id")
     + guard_trial("trial", "screening_radiograph", "screening_receipt", "screening_standstill")
+    + guard_trial("site", "screening_siteintake")
     + guard_trial("participant", versioned=(*OUTCOMES, *OF_PEOPLE))
     + guard_trial("allocation", versioned=OFFERS)
     + guard_trial("site", "screening_device")

@@ -4,8 +4,10 @@ import re
 from datetime import date, datetime
 
 from pydicom import Dataset
+from pydicom import uid as uids
+from pydicom.charset import python_encoding
 
-from screening.reasons import Reason, Rejected, shown
+from screening.reasons import Flag, Reason, Rejected, shown
 
 FIRST_YEAR, LAST_YEAR = 1850, 2200  # dates in stored files are shifted: none may leave the calendar
 OLDEST = 130  # years; PatientAge beyond it is a typing error
@@ -18,6 +20,9 @@ VIEW_WORDS = {
     "DECUBITUS": {"LLD", "RLD", "DECUBITUS"},
 }
 CHEST_WORDS = {"CHEST", "THORAX", "TORAX", "LUNG", "LUNGS", "CXR"}
+PHANTOM_WORDS = {"PHANTOM", "QC", "CALIBRATION"}
+NOBODY = re.compile(r"0*|\W*|(UNKNOWN|UNNAMED|ANON\w*)[ _-]?\d*|UNK|NONE|NULL|NIL|NA|N/A|NO ?ID")
+LOSSY = {uids.JPEGBaseline8Bit, uids.JPEGExtended12Bit, uids.JPEGLSNearLossless}
 
 
 def text_of(ds: Dataset, keyword: str) -> str:
@@ -74,11 +79,11 @@ def study_date_of(ds: Dataset) -> date:
 
 
 def patient_id_of(ds: Dataset) -> str:
-    """Return the hospital number or refuse the file; its value is never quoted."""
+    """Return the hospital number, "" when it names nobody; refuse one too long. It is never quoted."""
     text = text_of(ds, "PatientID")
-    if not text or len(text) > 64:
-        raise Rejected(Reason.MISSING_ATTRIBUTE, "PatientID is empty or longer than 64 characters")
-    return text
+    if len(text) > 64:
+        raise Rejected(Reason.MISSING_ATTRIBUTE, "PatientID is longer than 64 characters")
+    return "" if NOBODY.fullmatch(text.upper()) else text
 
 
 def words(text: str) -> set[str]:
@@ -119,3 +124,41 @@ def size_of(ds: Dataset, keyword: str) -> int | None:
     """Return Rows or Columns if they are numbers."""
     value = ds.get(keyword)
     return value if isinstance(value, int) else None
+
+
+def numbers_of(ds: Dataset, keyword: str) -> list[float]:
+    """Return an attribute's values if all are numbers, else none; a comma is no decimal point."""
+    value = ds.get(keyword)
+    values = value if hasattr(value, "insert") else [] if value in (None, "") else [value]
+    try:
+        return [float(str(each)) for each in values]
+    except ValueError:
+        return []
+
+
+def spacing_of(ds: Dataset, keyword: str) -> list[float]:
+    """Return the distances of pixels, none when they are not two positive numbers."""
+    found = numbers_of(ds, keyword)
+    return found if len(found) == 2 and all(0 < each < 100 for each in found) else []
+
+
+def is_lossy(ds: Dataset) -> bool:
+    """Tell whether a picture was compressed with loss, now or once; JPEG 2000 may be either and has to say."""
+    said, syntax = text_of(ds, "LossyImageCompression"), ds.file_meta.TransferSyntaxUID
+    return said == "01" or syntax in LOSSY or (syntax == uids.JPEG2000 and said != "00")
+
+
+def flags_of(ds: Dataset) -> list[str]:
+    """Return what is odd about a file without making it unusable."""
+    declared = text_of(ds, "SpecificCharacterSet")
+    name = getattr(ds.get_item("PatientName"), "value", b"")
+    tags = list(ds.keys())
+    odd = {
+        Flag.CHARSET_UNKNOWN: not all(part in python_encoding for part in declared.split("\\")),
+        Flag.CHARSET_UNDECLARED: not declared and isinstance(name, bytes) and not name.isascii(),
+        Flag.LOSSY: is_lossy(ds),
+        Flag.OVERLAYS_DROPPED: any(tag.group >> 8 in (0x50, 0x60) for tag in tags),
+        Flag.SPACING_UNKNOWN: not (spacing_of(ds, "PixelSpacing") or spacing_of(ds, "ImagerPixelSpacing")),
+        Flag.PRIVATE_DROPPED: any(tag.is_private for tag in tags),
+    }
+    return [str(flag) for flag, true in odd.items() if true]

@@ -92,6 +92,9 @@ class Radiograph(Clinical):
     rows = models.PositiveIntegerField(null=True, blank=True)
     columns = models.PositiveIntegerField(null=True, blank=True)
     file = models.FileField(upload_to=film_path, max_length=200, blank=True)
+    flags = models.JSONField(
+        default=list, blank=True, help_text="What is odd about the film, by code: see reasons.Flag."
+    )
     crosswalk_sealed = models.BinaryField(null=True)
     source = models.CharField(max_length=20)
     received_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -100,7 +103,13 @@ class Radiograph(Clinical):
 
     class Meta:
         ordering = ["-received_at"]
-        indexes = [models.Index(fields=["enqueued_at"], condition=Q(state="eligible"), name="films_to_score")]
+        indexes = [
+            models.Index(fields=["enqueued_at"], condition=Q(state="eligible"), name="films_to_score"),
+            *(
+                models.Index(fields=["trial", thing], name=f"films_by_{thing}"[:30])
+                for thing in ("file_sha256", "pixel_sha256", "sop_instance_hash", "study_hash")
+            ),
+        ]
         constraints = [
             one_of("state", FilmState, "film_state_known"),
             once_a_trial("sop_instance_hash"),
@@ -171,6 +180,21 @@ class RefusedCaller(models.Model):
 
     def __str__(self) -> str:
         return f"{self.ae_title or 'no AE title'} at {self.address}"
+
+
+@tracked()
+class SiteIntake(Clinical):
+    """What a site may send beyond what every site may; without a row, nothing."""
+
+    SEE = Permission.SEE_INTAKE
+    TRIAL_PATH = "site__trial"
+    SITE_PATH = "site"
+
+    site = models.OneToOneField(Site, on_delete=models.PROTECT, related_name="intake")
+    secondary_capture = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"intake of {self.site}"
 
 
 class Receipt(Clinical):

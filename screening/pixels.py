@@ -12,15 +12,17 @@ part of the model's input and therefore has a version: `PIXELS_VERSION`.
 import hashlib
 import math
 import struct
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import DataElement, Dataset
 from pydicom.encaps import generate_frames
+from pydicom.pixels import pixel_array
 from pydicom.tag import Tag
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000TransferSyntaxes, RLELossless
 
-from screening.decoding import DecodingFailed, decode_apart
+from screening.headers import is_lossy
 from screening.reasons import FilmProblem, Reason, Rejected, shown
 
 PIXELS_VERSION = "stored-modality-voi-invert-unit/1"
@@ -31,6 +33,19 @@ Image = NDArray[np.floating]
 
 # start-of-frame markers of JPEG and JPEG-LS (ITU-T T.81 table B.1, T.87)
 FRAME_MARKERS = {*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), 0xF7}
+MOST_TILES = 65535  # ISO 15444-1 A.5.1
+# By a run's first byte: how many bytes it makes, and how many it takes (PS3.5 G.3.2).
+RLE_MAKES = np.array([*range(1, 129), 0, *range(128, 1, -1)])
+RLE_TAKES = [*range(2, 130), 1, *[2] * 127]
+
+
+class Frame(NamedTuple):
+    """What a codestream says of its picture."""
+
+    rows: int
+    columns: int
+    components: int
+    bits: int
 
 
 def whole(ds: Dataset, keyword: str) -> int:
@@ -47,7 +62,7 @@ def _check_format(ds: Dataset) -> None:
     if min(rows, columns) < SMALLEST_SIDE or max(rows, columns) > LARGEST_SIDE:
         raise Rejected(Reason.IMAGE_SIZE, f"it has {rows} x {columns}")
     allocated, stored, high = (whole(ds, f) for f in ("BitsAllocated", "BitsStored", "HighBit"))
-    if allocated not in (8, 16) or not 1 < stored <= allocated or high != stored - 1:
+    if allocated not in (8, 16) or not 1 < stored <= allocated or not stored - 1 <= high < allocated:
         raise Rejected(Reason.PIXEL_FORMAT, f"bits allocated {allocated}, stored {stored}, high bit {high}")
     if whole(ds, "PixelRepresentation") not in (0, 1):
         raise Rejected(Reason.PIXEL_FORMAT, "PixelRepresentation must be 0 or 1")
@@ -63,69 +78,132 @@ def _check_length(ds: Dataset) -> None:
         raise Rejected(Reason.PIXEL_LENGTH, f"{found} bytes of pixels instead of {expected}")
 
 
-def _jpeg_size(frame: bytes) -> tuple[int, int]:
-    """Return rows and columns from a JPEG or JPEG-LS codestream."""
+def _jpeg_frame(stream: bytes) -> Frame:
+    """Read the first frame header of a JPEG or JPEG-LS codestream."""
     at = 2
-    while frame[at + 1] not in FRAME_MARKERS:
-        at += 2 + int.from_bytes(frame[at + 2 : at + 4])
-    rows, columns = struct.unpack(">HH", frame[at + 5 : at + 9])
-    return rows, columns
+    while stream[at] == 0xFF and stream[at + 1] not in FRAME_MARKERS:
+        at += 2 + int.from_bytes(stream[at + 2 : at + 4])
+    if stream[:2] != b"\xff\xd8" or stream[at] != 0xFF:
+        raise Rejected(Reason.UNDECODABLE, "no JPEG codestream")
+    bits, rows, columns, components = struct.unpack(">BHHB", stream[at + 4 : at + 10])
+    return Frame(rows, columns, components, bits)
 
 
-def _codestream_size(frame: bytes) -> tuple[int, int] | None:
-    """Return rows and columns as the codestream says, None when the coding (RLE) does not say."""
-    if frame.startswith(b"\xff\x4f\xff\x51"):  # JPEG 2000: start of codestream, SIZ (ISO 15444-1 A.5.1)
-        right, bottom, left, top = struct.unpack(">4I", frame[8:24])
-        return bottom - top, right - left
-    return _jpeg_size(frame) if frame.startswith(b"\xff\xd8") else None
+def _jpeg_2000_frame(stream: bytes) -> Frame:
+    """Read SIZ, which begins a JPEG 2000 codestream (ISO 15444-1 A.5.1)."""
+    if not stream.startswith(b"\xff\x4f\xff\x51"):
+        raise Rejected(Reason.UNDECODABLE, "no JPEG 2000 codestream")
+    right, bottom, left, top, width, height, _, _, components, bits = struct.unpack(">8IHB", stream[8:43])
+    if right * bottom > MOST_TILES * width * height:
+        raise Rejected(Reason.PIXEL_LENGTH, "the codestream has too many tiles")
+    return Frame(bottom - top, right - left, components, (bits & 0x7F) + 1)
 
 
-def _check_codestream(ds: Dataset) -> None:
-    """Check a compressed frame before decoding: a kilobyte can claim a picture of gigabytes."""
-    frames = list(generate_frames(ds.PixelData, number_of_frames=1))
-    size = _codestream_size(frames[0])
-    if size is None:
-        return
-    if size != (ds.Rows, ds.Columns):
-        raise Rejected(Reason.PIXEL_LENGTH, f"the codestream has {size[0]} x {size[1]} pixels")
-    if not frames[0].rstrip(b"\0").endswith(b"\xff\xd9"):
+def _codestream(ds: Dataset, syntax: UID) -> bytes:
+    """Return the one compressed frame, checked before decoding: a kilobyte can claim a picture of gigabytes."""
+    stream = b"".join(generate_frames(ds.PixelData, number_of_frames=1))
+    if syntax == RLELossless:
+        return stream
+    frame = _jpeg_2000_frame(stream) if syntax in JPEG2000TransferSyntaxes else _jpeg_frame(stream)
+    if (frame.rows, frame.columns) != (ds.Rows, ds.Columns):
+        raise Rejected(Reason.PIXEL_LENGTH, f"the codestream has {frame.rows} x {frame.columns} pixels")
+    if frame.components != 1 or frame.bits > ds.BitsAllocated:
+        raise Rejected(
+            Reason.PIXEL_FORMAT, f"the codestream has {frame.components} components of {frame.bits} bits"
+        )
+    if not stream.rstrip(b"\0").endswith(b"\xff\xd9"):
         raise Rejected(Reason.TRUNCATED, "the codestream has no end")
+    return stream
 
 
-def stored_values(ds: Dataset) -> Stored:
-    """Decode the stored values, (rows, columns) of integers, if the header allows to do so safely.
+def _rle_values(stream: bytes, ds: Dataset) -> bytes:
+    """Decode RLE (PS3.5 annex G) as little-endian values.
+
+    The coding states no size, so its runs are counted here before any is unpacked; a segment that runs on is refused.
+    """
+    count, *starts = struct.unpack("<16L", stream[:64])
+    width, size = ds.BitsAllocated // 8, ds.Rows * ds.Columns
+    starts = starts[:count]
+    if count != width or starts != sorted(starts) or starts[0] < 64 or starts[-1] >= len(stream):
+        raise Rejected(Reason.PIXEL_LENGTH, f"an RLE header of {count} segments for {width} bytes a pixel")
+    parts = zip(starts, [*starts[1:], len(stream)], strict=True)
+    planes = [_unpacked(stream[a:b], size) for a, b in parts]
+    return np.stack(planes[::-1], axis=-1).tobytes()  # the most significant byte comes first
+
+
+def _unpacked(segment: bytes, size: int) -> NDArray[np.uint8]:
+    runs, at, takes = [], 0, RLE_TAKES
+    while at < len(segment):
+        runs.append(at)
+        at += takes[segment[at]]
+    data, heads = np.frombuffer(segment, np.uint8), np.array(runs, np.int32)
+    makes = RLE_MAKES[data[heads]]
+    ends = np.cumsum(makes)
+    last = int(np.searchsorted(ends, size))
+    if last == len(runs) or heads[last] + takes[data[heads[last]]] > len(segment):
+        raise Rejected(Reason.TRUNCATED, f"an RLE segment of {ends[-1]} of {size} bytes")
+    rest = segment[heads[last] + takes[data[heads[last]]] :]
+    if ends[last] > size or rest.strip(b"\0\x80"):  # more than padding
+        raise Rejected(Reason.PIXEL_LENGTH, "an RLE segment runs on")
+    heads, makes, begins = heads[: last + 1], makes[: last + 1], (ends - makes)[: last + 1]
+    literal = (data[heads] < 128).astype(np.int32)
+    steps = np.arange(size, dtype=np.int32) * np.repeat(literal, makes)
+    return data[np.repeat(heads + 1 - begins.astype(np.int32) * literal, makes) + steps]
+
+
+def _type(ds: Dataset) -> str:
+    return f"<{'i' if ds.PixelRepresentation else 'u'}{ds.BitsAllocated // 8}"
+
+
+def _values(ds: Dataset) -> Stored:
+    """Return the values as they stand in the file, unused bits and all, if the header allows to decode them.
 
     A compressed dataset is decompressed in place, so that its pixels are decoded once.
     """
     try:
         _check_format(ds)
-        if ds.file_meta.TransferSyntaxUID.is_compressed:
-            _check_codestream(ds)
-            _decompress(ds)
+        syntax = ds.file_meta.TransferSyntaxUID
+        if syntax.is_encapsulated:
+            _decompress(ds, _codestream(ds, syntax), syntax)
         _check_length(ds)
-        values: Stored = ds.pixel_array  # cached by pydicom
+        count = ds.Rows * ds.Columns
+        values: Stored = np.frombuffer(ds.PixelData, _type(ds), count).reshape(ds.Rows, ds.Columns)
     except FilmProblem:
         raise
     except Exception as error:  # pydicom raises nearly everything
-        detail = str(error) if isinstance(error, DecodingFailed) else type(error).__name__
-        raise Rejected(Reason.UNDECODABLE, detail) from error
+        raise Rejected(Reason.UNDECODABLE, type(error).__name__) from error
     return values
 
 
-def little_endian(values: Stored, ds: Dataset) -> bytes:
-    """Return stored values as bytes of the header's width and sign."""
-    return values.astype(f"<{'i' if ds.PixelRepresentation else 'u'}{ds.BitsAllocated // 8}").tobytes()
+def _decompress(ds: Dataset, stream: bytes, syntax: UID) -> None:
+    """Replace compressed pixels by plain ones."""
+    if syntax == RLELossless:
+        plain = _rle_values(stream, ds)
+    else:
+        values = pixel_array(ds, correct_unused_bits=False)
+        if values.shape != (ds.Rows, ds.Columns):
+            raise Rejected(Reason.UNDECODABLE, "another size than the header's came out")
+        plain = values.astype(_type(ds)).tobytes()
+    # What is lossy stays so, though it is stored plain from here on.
+    ds.LossyImageCompression = "01" if is_lossy(ds) else "00"
+    ds.add(pixel_element(plain, ds.BitsAllocated))
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+
+
+def stored_values(ds: Dataset) -> Stored:
+    """Decode the stored values, (rows, columns) of integers, without what may stand in unused bits."""
+    values, unused = _values(ds), ds.BitsAllocated - ds.BitsStored
+    return (values << unused) >> unused if unused else values
+
+
+def values_fit(ds: Dataset) -> bool:
+    """Tell whether high bit, sign and bits stored describe the values that are there."""
+    return ds.HighBit == ds.BitsStored - 1 and np.array_equal(_values(ds), stored_values(ds))
 
 
 def pixel_element(plain: bytes, bits: int) -> DataElement:
     """Make the element of uncompressed pixels, padded to an even length."""
     return DataElement(Tag("PixelData"), "OW" if bits > 8 else "OB", plain + b"\0" * (len(plain) % 2))
-
-
-def _decompress(ds: Dataset) -> None:
-    """Replace compressed pixels by plain ones."""
-    ds.add(pixel_element(decode_apart(ds), ds.BitsAllocated))
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
 
 
 def _look_up(values: NDArray[np.generic], table: Dataset) -> tuple[Image, float]:

@@ -20,7 +20,16 @@ class Reason(StrEnum):
     EMPTY_FILE = "empty_file", "The file is empty; send it again."
     FILE_TOO_LARGE = "file_too_large", "The file exceeds 64 MB; send one radiograph a file."
     NOT_DICOM = "not_dicom", "This is not a DICOM file; export the radiograph as DICOM."
+    DIRECTORY = "directory", "This is a DICOMDIR, a list of files; send the radiographs themselves."
     UNREADABLE = "unreadable", "The DICOM header is damaged; export the radiograph again."
+    NESTED_TOO_DEEP = (
+        "nested_too_deep",
+        "The header nests data deeper than any radiograph does; export the radiograph again.",
+    )
+    HARMFUL = (
+        "harmful",
+        "Reading the file crashes the reader or takes too much memory or time; export the radiograph again.",
+    )
     TRUNCATED = "truncated", "The file ends too early; it was copied in part, send it again."
     TRANSFER_SYNTAX = (
         "transfer_syntax",
@@ -47,25 +56,30 @@ class Reason(StrEnum):
     )
 
     OTHER_STUDY = "other_study", "The film is of another study than it was sent to; send it to its own."
+    FOR_PROCESSING = "for_processing", "This is the raw image; send the one for presentation."
+    MULTI_FRAME = (
+        "multi_frame",
+        "The file has several frames; a chest film has one. Send each film by itself.",
+    )
+    COLOR = "color", "The image is in color; a chest film is gray. Send the original radiograph."
 
     # set aside: a sound file, but not a film for this model
     NOT_RADIOGRAPH = "not_radiograph", "This is not a projection radiograph; nothing to do."
-    FOR_PROCESSING = "for_processing", "This is the raw image; send the one for presentation."
     SECONDARY_CAPTURE = (
         "secondary_capture",
-        "Secondary captures are not accepted yet; send the original radiograph.",
+        "Secondary captures are not accepted from this site; send the original radiograph.",
     )
-    MULTI_FRAME = "multi_frame", "The file has several frames; a chest film has one."
-    COLOR = "color", "The image is in color; a chest film is gray."
     NOT_HUMAN = "not_human", "The header names another species than human; nothing to do."
     QUALITY_CONTROL = "quality_control", "This is a quality control image; nothing to do."
     NOT_CHEST = "not_chest", "This is not a chest film; nothing to do."
+    LATERAL = "lateral", "This is a lateral view, a frontal one is needed; not an error of yours."
+    VIEW_NOT_ACCEPTED = "view_not_accepted", "The trial does not use this view; not an error of yours."
+
+    # held: set aside with its picture until a person has looked
     BODY_PART_UNKNOWN = (
         "body_part_unknown",
         "The header does not say that this is a chest film; a person must look.",
     )
-    LATERAL = "lateral", "This is a lateral view, a frontal one is needed; not an error of yours."
-    VIEW_NOT_ACCEPTED = "view_not_accepted", "The trial does not use this view; not an error of yours."
     VIEW_UNKNOWN = "view_unknown", "The header does not say the view; a person must look."
     BURNED_IN = "burned_in", "The header says that text is burned into the picture; a person must look."
     UID_CONTRADICTION = (
@@ -76,6 +90,55 @@ class Reason(StrEnum):
         "date_contradiction",
         "The study is older than the patient; correct the dates and resend.",
     )
+    AGE_UNCLEAR = (
+        "age_unclear",
+        "The age in the header is impossible or lacks its unit; a person must look.",
+    )
+    PATIENT_NOT_NAMED = (
+        "patient_not_named",
+        "The header has no patient number; enter it in the archive and send the film again.",
+    )
+    KIND_CONTRADICTION = (
+        "kind_contradiction",
+        "The file is stored as a radiograph but names another modality; a person must look.",
+    )
+    ORIENTATION = (
+        "orientation",
+        "The header says that the picture is mirrored or rotated; a person must look.",
+    )
+    BITS_CONTRADICTION = (
+        "bits_contradiction",
+        "Pixel values leave the range that the header states; a person must look.",
+    )
+
+
+# Sound pixels, doubtful header: the film is kept, de-identified, and counts for nobody until somebody looked.
+HELD = frozenset(
+    {
+        Reason.BODY_PART_UNKNOWN,
+        Reason.VIEW_UNKNOWN,
+        Reason.BURNED_IN,
+        Reason.UID_CONTRADICTION,
+        Reason.DATE_CONTRADICTION,
+        Reason.AGE_UNCLEAR,
+        Reason.PATIENT_NOT_NAMED,
+        Reason.KIND_CONTRADICTION,
+        Reason.ORIENTATION,
+        Reason.BITS_CONTRADICTION,
+    }
+)
+
+
+class Flag(StrEnum):
+    """What is odd about a film that is taken all the same."""
+
+    LOSSY = "lossy"
+    OVERLAYS_DROPPED = "overlays_dropped"
+    SPACING_UNKNOWN = "spacing_unknown"
+    CHARSET_UNDECLARED = "charset_undeclared"
+    CHARSET_UNKNOWN = "charset_unknown"
+    PRIVATE_DROPPED = "private_dropped"
+    SECONDARY_CAPTURE = "secondary_capture"
 
 
 class FilmProblem(ValueError):
@@ -86,7 +149,7 @@ class FilmProblem(ValueError):
     """
 
     def __init__(self, code: Reason, detail: str = "", film: Any = None) -> None:
-        self.code, self.film = code, film
+        self.code, self.detail, self.film = code, detail, film
         self.message = f"{code.sentence} ({detail})" if detail else code.sentence
         super().__init__(self.message)
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from screening.dicom import FilmProblem, read_film
 from screening.inference import score
 from screening.networks import OpscanResNet18
 from screening.phantoms import OSTEOPOROSIS, SIZE, Anatomy, Picture, render_pa
-from screening.pixels import pixels
 from screening.preprocessing import SHORTER_SIDE, resize
+from screening.reasons import FilmProblem
+from screening.sandbox import read_image
 from screening.training import Films, Labels
 
 MEAN_DENSITY, SPREAD = -1.7, 1.3  # T-scores of the phantoms' population: 27 % have osteoporosis
@@ -75,7 +75,7 @@ def origin_of(labels: Path) -> str:
 def _read(folder: Path, name: str, line: int) -> Picture:
     """Read and resize one film of the list."""
     try:
-        return resize(pixels(read_film((folder / name).read_bytes()).dataset))
+        return resize(read_image((folder / name).read_bytes()))
     except (FilmProblem, OSError) as error:
         raise BadLabels(f"Line {line}: {name} cannot be used: {error}") from error
 

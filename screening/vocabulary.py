@@ -71,6 +71,8 @@ class IntakeReason(StrEnum):
     SAME_PIXELS = "same_pixels"
     UID_REUSED = "uid_reused"
     PIXELS_OF_TWO_PEOPLE = "pixels_of_two_people"
+    STUDY_OF_TWO_PEOPLE = "study_of_two_people"
+    FUTURE_STUDY = "future_study"
     IDENTITY_MISMATCH = "identity_mismatch"
     UNKNOWN_PERSON = "unknown_person"
     ISSUER_NOT_STATED = "issuer_not_stated"
@@ -86,6 +88,9 @@ INTAKE_SENTENCES = {
     IntakeReason.UID_REUSED: "Another picture came earlier under this SOP Instance UID; a person must look.",
     IntakeReason.PIXELS_OF_TWO_PEOPLE: "The same picture came for two people; "
     "both films are held for a person to look.",
+    IntakeReason.STUDY_OF_TWO_PEOPLE: "One study holds films of two people; "
+    "all of them are held for a person to look.",
+    IntakeReason.FUTURE_STUDY: "The study date lies in the future; correct the date and resend.",
     IntakeReason.IDENTITY_MISMATCH: "Sex or birth date differ from what is registered for this number; "
     "a person must look.",
     IntakeReason.UNKNOWN_PERSON: "Nobody is registered under this number, and this trial registers people first.",

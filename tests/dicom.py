@@ -1,6 +1,7 @@
 """Build DICOM files for tests: a sound chest film, and each way in which one can be wrong."""
 
 import tempfile
+import zlib
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from pydicom.uid import (
     JPEGLSLossless,
     RLELossless,
 )
+
+from screening.dicom import Film, check_film, parse
 
 REAL_FILMS = Path(settings.BASE_DIR).parent / "shared" / "cxr" / "chestxray14"
 needs_real_films = pytest.mark.skipif(
@@ -47,6 +50,8 @@ def dataset(stored: np.ndarray | None = None, **changes: Any) -> Dataset:
     ds.SOPClassUID, ds.Modality = DigitalXRayImageStorageForPresentation, "DX"
     ds.PresentationIntentType, ds.ImageType = "FOR PRESENTATION", ["ORIGINAL", "PRIMARY", ""]
     ds.SOPInstanceUID, ds.StudyInstanceUID, ds.SeriesInstanceUID = "1.2.3.1", "1.2.3.2", "1.2.3.3"
+    if other := changes.get("PatientID"):  # films of two people are of two studies
+        ds.StudyInstanceUID = f"1.2.3.2.{zlib.crc32(other.encode())}"
     ds.StudyDate, ds.StudyTime, ds.AccessionNumber = "20220304", "101112", "ACC-55"
     ds.PatientName, ds.PatientID, ds.IssuerOfPatientID = "PHANTOM^Test", "H-000123", "HOSPITAL-A"
     ds.PatientSex, ds.PatientBirthDate, ds.PatientAge = "F", "19500506", "071Y"
@@ -62,6 +67,18 @@ def dataset(stored: np.ndarray | None = None, **changes: Any) -> Dataset:
             delattr(ds, keyword)
         else:
             setattr(ds, keyword, value)
+    return ds
+
+
+def read_film(data: bytes, **options: Any) -> Film:
+    """Read a file in this very process, as a child does in its own."""
+    return check_film(parse(data), data, **options)
+
+
+def checked(data: bytes, **options: Any) -> Dataset:
+    """Return the dataset of a file that passes."""
+    ds = parse(data)
+    check_film(ds, data, **options)
     return ds
 
 

@@ -60,6 +60,7 @@ class Permission(StrEnum):
     UPLOAD_FILMS = "upload_films"
     SEE_INTAKE = "see_intake"
     KEEP_DEVICES = "keep_devices"
+    SET_INTAKE = "set_intake"
     KEEP_CALENDAR = "keep_calendar"
     EDIT_PROTOCOL = "edit_protocol"
     APPROVE_PROTOCOL = "approve_protocol"
@@ -125,6 +126,7 @@ MEANINGS: Mapping[Permission, str] = {
     P.UPLOAD_FILMS: "Send radiographs.",
     P.SEE_INTAKE: "See what became of each file received, without its score.",
     P.KEEP_DEVICES: "Say which devices may send films over the network, and see which callers were turned away.",
+    P.SET_INTAKE: "Say which kinds of file a site may send, with the reason.",
     P.KEEP_CALENDAR: "Name a site's calendar of holidays, and the days on which it is closed or open out of turn.",
     P.EDIT_PROTOCOL: "Write a draft protocol version.",
     P.APPROVE_PROTOCOL: "Approve a protocol version written by somebody else.",
@@ -174,7 +176,15 @@ _GRANTS: Mapping[Role, tuple[Permission, ...]] = {
     ),
     R.COORDINATOR: (
         *(*_PEOPLE, *_CONDUCT, *_CALLS, *_UNBLINDED, P.REGISTER_PEOPLE, P.RANDOMIZE, P.SIGN_COHORT),
-        *(P.UPLOAD_FILMS, P.SEE_INTAKE, P.KEEP_DEVICES, P.KEEP_CALENDAR, P.EDIT_PROTOCOL, P.SIGN_PROTOCOL),
+        *(
+            P.UPLOAD_FILMS,
+            P.SEE_INTAKE,
+            P.KEEP_DEVICES,
+            P.SET_INTAKE,
+            P.KEEP_CALENDAR,
+            P.EDIT_PROTOCOL,
+            P.SIGN_PROTOCOL,
+        ),
         *(P.SEE_REPORT_POOLED, P.SEE_DELEGATION),
     ),
     R.CALLER: (*_CALLS, P.SEE_IDENTITY),

@@ -3,26 +3,21 @@
 import hmac
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.core.files.base import ContentFile
 from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
-from screening.dicom import (
-    Film,
-    Reason,
-    Rejected,
-    SetAside,
-    crosswalk,
-    deidentify,
-    file_sha256,
-    keyed_uid,
-    pixel_sha256,
-    read_film,
-)
+from screening import sandbox
+from screening.deidentification import keyed_uid
+from screening.dicom import Film, file_sha256
 from screening.models import Device, Radiograph, Receipt, RiskAssessment, film_path
+from screening.reasons import Reason, Rejected, SetAside
 from screening.services.identification import Claim, contradicts, learn
+from screening.services.site_intake import accepts_secondary_captures
 from screening.vocabulary import COUNTING, INTAKE_SENTENCES, FilmState, IntakeReason, ReceiptOutcome
 from trial import audit
 from trial.crypto import derived_key, encrypt
@@ -35,6 +30,14 @@ from trial.states import State
 LONGEST_SHIFT = 365  # days; dates in stored files move back by one number a person, so that intervals survive
 LARGEST_SIDE = 65535  # Rows and Columns are 16 bit numbers; anything else in a header is nonsense
 TRIES = 3
+DAY = timedelta(days=1)  # a film may come from a place where it is tomorrow already
+# No header's text holds this character, and it is no blank, so that nobody's number is taken for the want of one.
+NO_NUMBER = "\x02"
+# Both films, or all of a study, are out of the count until a person has looked.
+DISPUTED = {
+    IntakeReason.PIXELS_OF_TWO_PEOPLE: "the picture of {} came for another person too",
+    IntakeReason.STUDY_OF_TWO_PEOPLE: "a film of another person came in the study of {}",
+}
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,8 @@ def receive(
             # The same picture or person came in twice at this moment: now the other one is there to be found.
             if not left:
                 raise
+        except sandbox.Unavailable as error:
+            raise Refused("Films can't be read at this moment. Nothing was taken; send it again.") from error
         except OSError as error:
             raise Refused(
                 f"The film can't be stored ({error.strerror or error}). Nothing was taken; "
@@ -133,27 +138,34 @@ def _receive(data: bytes, delivery: _Delivery) -> Answer:
         _queue_up(delivery.trial, delivery.sha256)
         if known := Radiograph.objects.filter(trial=delivery.trial, file_sha256=delivery.sha256).first():
             return _again(known, delivery)
-        try:
-            film = _read(data, delivery)
-            with audit.context(by=delivery.by, why="A film is received"):
-                return _take(film, delivery)
-        except Rejected as problem:
-            return delivery.answer(ReceiptOutcome.REJECTED, problem.code, None, problem.message)
-        except SetAside as problem:
-            return _set_aside(problem, delivery)
+        with sandbox.reading() as reading:
+            return _read(data, reading, delivery)
 
 
-def _read(data: bytes, delivery: _Delivery) -> Film:
+def _read(data: bytes, reading: sandbox.Reading, delivery: _Delivery) -> Answer:
     try:
-        film = read_film(data, views=frozenset(str(v) for v in delivery.trial.protocol.views))
+        film = _checked(data, reading, delivery)
+        with audit.context(by=delivery.by, why="A film is received"):
+            return _take(film, reading, delivery)
+    except Rejected as problem:
+        return delivery.answer(ReceiptOutcome.REJECTED, problem.code, None, problem.message)
     except SetAside as problem:
-        _check_study(problem.film, delivery)
+        return _set_aside(problem, reading, delivery)
+
+
+def _checked(data: bytes, reading: sandbox.Reading, delivery: _Delivery) -> Film:
+    views = frozenset(str(view) for view in delivery.trial.protocol.views)
+    captures = accepts_secondary_captures(delivery.site)
+    try:
+        film = reading.check(data, views=views, secondary_capture=captures)
+    except SetAside as problem:
+        _check_address(problem.film, delivery)
         raise
-    _check_study(film, delivery)
+    _check_address(film, delivery)
     return film
 
 
-def _check_study(film: Film, delivery: _Delivery) -> None:
+def _check_address(film: Film, delivery: _Delivery) -> None:
     if delivery.study and film.study_instance_uid != delivery.study:
         raise Rejected(Reason.OTHER_STUDY)
 
@@ -176,7 +188,7 @@ def _again(known: Radiograph, delivery: _Delivery) -> Answer:
     return delivery.answer(ReceiptOutcome.ALREADY_RECEIVED, IntakeReason.SAME_FILE, known)
 
 
-def _set_aside(problem: SetAside, delivery: _Delivery) -> Answer:
+def _set_aside(problem: SetAside, reading: sandbox.Reading, delivery: _Delivery) -> Answer:
     film: Film = problem.film
     with audit.context(by=delivery.by, why="A film is received and set aside"):
         person = people.ensure_person(delivery.trial, new=_new_person(film), by=delivery.by)
@@ -184,38 +196,44 @@ def _set_aside(problem: SetAside, delivery: _Delivery) -> Answer:
         before = Radiograph.objects.filter(
             trial=row.trial, person=person, sop_instance_hash=row.sop_instance_hash, reason=problem.code
         )
-        if known := before.first():
+        if known := before.filter(pixel_sha256=row.pixel_sha256).first():
             return delivery.answer(ReceiptOutcome.ALREADY_RECEIVED, IntakeReason.SAME_IMAGE, known)
         row.participant = Participant.objects.filter(trial=row.trial, person=person).first()
+        if film.pixel_sha256:  # for a person to look at
+            return _keep(row, film, reading, delivery, problem.code, problem.message)
         row.save()
         _move(row, FilmState.SET_ASIDE, problem.code)
         return delivery.answer(ReceiptOutcome.SET_ASIDE, problem.code, row, problem.message)
 
 
-def _take(film: Film, delivery: _Delivery) -> Answer:
-    picture = pixel_sha256(film.dataset)
-    _queue_up(delivery.trial, picture, film.sop_instance_uid)
+def _take(film: Film, reading: sandbox.Reading, delivery: _Delivery) -> Answer:
+    _queue_up(delivery.trial, film.pixel_sha256, film.sop_instance_uid, film.study_instance_uid)
     person = people.ensure_person(delivery.trial, new=_new_person(film), by=delivery.by)
     row = _row(film, delivery, person)
-    row.pixel_sha256 = picture
     held = None
     try:
         if twin := _twin(row, delivery.by):
             reason, known = twin
             return delivery.answer(ReceiptOutcome.ALREADY_RECEIVED, reason, known)
+        _check_study(row, delivery.by)
         row.participant = _owner(film, delivery, person)
     except _Held as doubt:
         held = doubt.reason
-    return _keep(row, film, delivery, held)
+    return _keep(row, film, reading, delivery, held)
+
+
+def _others(row: Radiograph, **alike: Any) -> list[Radiograph]:
+    """Return the films that share something with this one, those of nobody's left out; they wait until it is done."""
+    films = Radiograph.objects.filter(trial=row.trial, **alike).exclude(pk=row.pk)
+    return list(films.exclude(reason=Reason.PATIENT_NOT_NAMED).select_for_update())
 
 
 def _twin(row: Radiograph, by: User | None) -> tuple[IntakeReason, Radiograph] | None:
     """Find the film that this one repeats; raise _Held where the two contradict each other."""
-    films = Radiograph.objects.filter(trial=row.trial).exclude(pk=row.pk).select_for_update()
-    alike = list(films.filter(pixel_sha256=row.pixel_sha256))
-    disputed = any(film.person_id != row.person_id for film in alike)
+    alike = _others(row, pixel_sha256=row.pixel_sha256)
+    disputed = [film for film in alike if film.person_id != row.person_id]
     for film in alike if disputed else []:
-        _dispute(film, by)
+        _dispute(film, IntakeReason.PIXELS_OF_TWO_PEOPLE, by)
     for film in alike:
         if film.person_id == row.person_id and _repeats(film, row):
             same = film.sop_instance_hash == row.sop_instance_hash
@@ -223,27 +241,34 @@ def _twin(row: Radiograph, by: User | None) -> tuple[IntakeReason, Radiograph] |
     if disputed:
         raise _Held(IntakeReason.PIXELS_OF_TWO_PEOPLE)
     # Films set aside by their header have no pixel hash: a corrected resend of theirs is no contradiction.
-    if (
-        films.filter(sop_instance_hash=row.sop_instance_hash)
-        .exclude(pixel_sha256__in=["", row.pixel_sha256])
-        .exists()
-    ):
+    named_alike = _others(row, sop_instance_hash=row.sop_instance_hash)
+    if any(film.pixel_sha256 not in ("", row.pixel_sha256) for film in named_alike):
         raise _Held(IntakeReason.UID_REUSED)
     return None
+
+
+def _check_study(row: Radiograph, by: User | None) -> None:
+    """Raise _Held where a study holds films of two people, and take all of them out of the count."""
+    of_study = _others(row, study_hash=row.study_hash)
+    if all(film.person_id == row.person_id for film in of_study):
+        return
+    for film in of_study:
+        _dispute(film, IntakeReason.STUDY_OF_TWO_PEOPLE, by)
+    raise _Held(IntakeReason.STUDY_OF_TWO_PEOPLE)
 
 
 def _repeats(film: Radiograph, row: Radiograph) -> bool:
     """Say whether an earlier film of the same picture and person stands in for this one."""
     if film.reason == IntakeReason.UID_REUSED:
         return film.sop_instance_hash == row.sop_instance_hash
-    return film.state in COUNTING or film.reason == IntakeReason.PIXELS_OF_TWO_PEOPLE
+    return film.state in COUNTING or film.reason in DISPUTED
 
 
-def _dispute(film: Radiograph, by: User | None) -> None:
-    """Take a film out of the count because its picture came for somebody else too."""
+def _dispute(film: Radiograph, reason: IntakeReason, by: User | None) -> None:
+    """Take a film out of the count because it may be somebody else's."""
     if film.state not in COUNTING:
         return
-    _move(film, FilmState.SET_ASIDE, IntakeReason.PIXELS_OF_TWO_PEOPLE)
+    _move(film, FilmState.SET_ASIDE, reason)
     if Allocation.objects.filter(participant=film.participant_id).exists():
         # The allocation stands, with the films it was made from; what went wrong is documented.
         conduct.record_deviation(
@@ -251,7 +276,7 @@ def _dispute(film: Radiograph, by: User | None) -> None:
             participant=film.participant,
             category="film in doubt",
             severity=Severity.MAJOR,
-            description=f"After randomization the picture of {film} came for another person too.",
+            description=f"After randomization {DISPUTED[reason].format(film)}.",
             by=by,
         )
 
@@ -259,6 +284,8 @@ def _dispute(film: Radiograph, by: User | None) -> None:
 def _owner(film: Film, delivery: _Delivery, person: Person) -> Participant:
     """Return whose film this is, registered now if the protocol lets a film do that."""
     claim = Claim.of(film)
+    if film.study_date > timezone.now().date() + DAY:
+        raise _Held(IntakeReason.FUTURE_STUDY)
     known = Participant.objects.filter(trial=delivery.trial, person=person).first()
     if contradicts(claim, known):
         raise _Held(IntakeReason.IDENTITY_MISMATCH)
@@ -297,6 +324,7 @@ def reconsider(row: Radiograph, *, by: User | None) -> bool:
         try:
             if _twin(row, by):
                 return False
+            _check_study(row, by)
             row.participant = _settled(Claim.stored(row), owner, by)
         except _Held as doubt:
             _move(row, FilmState.SET_ASIDE, doubt.reason)
@@ -321,7 +349,7 @@ def _new_person(film: Film) -> people.NewPerson:
     claim = Claim.of(film)
     return people.NewPerson(
         issuer=film.issuer,
-        number=film.patient_id,
+        number=film.patient_id or NO_NUMBER + film.sop_instance_uid,  # somebody whom this film alone knows
         sex=claim.sex,
         birth_date=claim.partial_birth_date,
         birth_bounds=claim.age_bounds,
@@ -337,6 +365,8 @@ def _row(film: Film, delivery: _Delivery, person: Person) -> Radiograph:
         sop_instance_hash=hmac.digest(key, film.sop_instance_uid.encode(), "sha256"),
         study_hash=hmac.digest(key, film.study_instance_uid.encode(), "sha256"),
         file_sha256=film.file_sha256,
+        pixel_sha256=film.pixel_sha256,
+        flags=list(film.flags),
         study_date=film.study_date,
         patient_age=film.patient_age,
         modality=film.modality[:16],
@@ -352,36 +382,40 @@ def _side(pixels: int | None) -> int | None:
     return pixels if pixels is not None and 0 <= pixels <= LARGEST_SIDE else None
 
 
-def _keep(row: Radiograph, film: Film, delivery: _Delivery, held: IntakeReason | None) -> Answer:
+def _keep(
+    row: Radiograph,
+    film: Film,
+    reading: sandbox.Reading,
+    delivery: _Delivery,
+    held: IntakeReason | Reason | None,
+    message: str = "",
+) -> Answer:
     """Write the de-identified file, synced, then the row and the receipt; without the row, no file."""
-    clean = _clean(row, film)
+    clean = _clean(row, film, reading)
     try:
         row.file.save("", ContentFile(clean), save=False)
         row.save()
         _move(row, FilmState.SET_ASIDE if held else FilmState.ELIGIBLE, held or "")
         outcome = ReceiptOutcome.SET_ASIDE if held else ReceiptOutcome.ACCEPTED
-        return delivery.answer(outcome, held or IntakeReason.TO_BE_SCORED, row)
+        return delivery.answer(outcome, held or IntakeReason.TO_BE_SCORED, row, message)
     except BaseException:
         row.file.storage.delete(film_path(row, ""))
         raise
 
 
-def _clean(row: Radiograph, film: Film) -> bytes:
+def _clean(row: Radiograph, film: Film, reading: sandbox.Reading) -> bytes:
     """Return the de-identified file; put what it leaves out, encrypted, on the row."""
     key = derived_key(f"uids:{row.trial_id}")
-    try:
-        clean = deidentify(
-            film.dataset,
-            uid_of=lambda uid: keyed_uid(key, uid),
-            shift_days=-shift_days(row.person),
-            subject=row.participant.study_number if row.participant else "HELD",
-        )
-        removed = json.dumps(crosswalk(film.dataset))
-    except Exception as error:  # a header's value may be anything, whatever its keyword promises
-        raise Rejected(Reason.UNREADABLE, type(error).__name__) from error
+    uids = (film.sop_instance_uid, film.study_instance_uid, film.series_instance_uid)
+    clean = reading.clean(
+        uids={uid: keyed_uid(key, uid) for uid in uids},  # the key itself stays here
+        shift_days=-shift_days(row.person),
+        subject=row.participant.study_number if row.participant else "HELD",
+    )
     if held_key := PersonKey.objects.filter(person=row.person_id).first():
+        removed = json.dumps(clean.removed)
         row.crosswalk_sealed = encrypt(bytes(held_key.wrapped), removed, "crosswalk")
-    return clean
+    return clean.file
 
 
 def shift_days(person: Person) -> int:

@@ -9,19 +9,19 @@ from uuid import UUID
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from screening.dicom import read_pixels
 from screening.index_test import Answer, Image, IndexTest, Study
 from screening.inference import NotScored
 from screening.loading import load_test
 from screening.manifests import ModelRefused
 from screening.models import ModelVersion, Radiograph, Score, Standstill
 from screening.risk import is_positive
+from screening.sandbox import read_pixels
 from screening.services import registry
-from screening.vocabulary import FilmState
+from screening.vocabulary import FilmState, IntakeReason
 from trial import audit, clock
 from trial.models import Trial
 from trial.services.trials import Refused
-from trial.states import FINAL
+from trial.states import FINAL, State
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +56,8 @@ def _other_weights(trial: Trial) -> str:
 
 def score_film(film_id: UUID) -> bool:
     """Score one film if it still waits for it; return whether a score was written. Safe to repeat."""
-    film = _eligible().select_related("trial").filter(pk=film_id).first()
-    if film is None:
+    film = _eligible().select_related("trial", "participant").filter(pk=film_id).first()
+    if film is None or _keep_out(film):
         return False
     try:
         version, test = pinned_model(film.trial)
@@ -99,6 +99,17 @@ def go_on(trial: Trial) -> None:
 def standstill(trial: Trial) -> Standstill | None:
     """Return why a trial's scoring stands still now; nothing when it doesn't."""
     return trial.standstills.filter(ended_at=None).first()
+
+
+def _keep_out(film: Radiograph) -> bool:
+    """Set a film aside whose owner has withdrawn since it came; tell whether it was."""
+    if film.participant is None or film.participant.state != State.WITHDRAWN:
+        return False
+    with audit.context(by=None, why="A film of somebody who withdrew is not scored"):
+        Radiograph.objects.filter(pk=film.pk, state=FilmState.ELIGIBLE).update(
+            state=FilmState.SET_ASIDE, reason=IntakeReason.WITHDRAWN
+        )
+    return True
 
 
 def _count_attempt(film: Radiograph) -> bool:

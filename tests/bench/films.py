@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from screening.dicom import read_pixels
 from screening.inference import RiskModel, load_model
 from screening.manifests import DIGITS
 from screening.networks import OpscanResNet18
 from screening.phantoms import Anatomy, render_pa
 from screening.preprocessing import prepare
+from screening.sandbox import read_pixels
 from tests.bench.measuring import Bench, Pair, timed
 
 REAL_FILMS = Path(__file__).resolve().parents[3] / "shared" / "cxr" / "chestxray14"

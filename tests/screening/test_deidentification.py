@@ -8,15 +8,19 @@ from pydicom import Dataset, Sequence, dcmread
 from pydicom.uid import UID, ImplicitVRLittleEndian, RLELossless
 
 from screening.deidentification import crosswalk, deidentify, keyed_uid
-from screening.dicom import pixel_sha256, read_film, read_pixels
+from screening.dicom import parse
+from screening.pixels import pixel_sha256
+from screening.sandbox import read_pixels
 from tests.dicom import (
     REAL_FILMS,
+    checked,
     chest_film,
     compressed,
     dataset,
     monochrome1_film,
     needs_real_films,
     ramp,
+    read_film,
     twelve_bit_film,
     written,
 )
@@ -32,7 +36,10 @@ TEXTS = [
 
 
 def cleaned(data: bytes, days: int = -17) -> bytes:
-    ds = read_film(data).dataset
+    return cleaned_of(checked(data), days)
+
+
+def cleaned_of(ds: Dataset, days: int = -17) -> bytes:
     return deidentify(ds, uid_of=lambda uid: keyed_uid(KEY, uid), shift_days=days, subject="DEMO-01-17")
 
 
@@ -69,7 +76,7 @@ def test_canaries_in_every_place_are_gone():
 
 def test_unused_bits_cannot_carry_anything():
     hidden = ramp(largest=4095) | 0xA000
-    out = cleaned(chest_film(hidden, BitsStored=12, HighBit=11))
+    out = cleaned_of(parse(chest_film(hidden, BitsStored=12, HighBit=11)))
     assert np.array_equal(dcmread(BytesIO(out)).pixel_array, ramp(largest=4095))
     assert int(np.frombuffer(dcmread(BytesIO(out)).PixelData, "<u2").max()) <= 4095
 
@@ -78,7 +85,7 @@ def test_the_picture_is_the_same_in_every_way():
     for data in (chest_film(), twelve_bit_film(), monochrome1_film(), compressed(chest_film(), RLELossless)):
         out = cleaned(data)
         assert np.array_equal(read_pixels(out), read_pixels(data))
-        assert pixel_sha256(read_film(out).dataset) == pixel_sha256(read_film(data).dataset)
+        assert pixel_sha256(checked(out)) == pixel_sha256(checked(data))
 
 
 def test_window_and_table_stay_without_their_words():
@@ -128,11 +135,22 @@ def test_only_known_makers_are_named(stated, shown):
     assert stored(chest_film(Manufacturer=stated)).Manufacturer == shown
 
 
+def test_what_describes_the_patient_without_naming_anybody_stays():
+    ds = stored(chest_film(PatientSize="1.62", PatientWeight="58.5", SmokingStatus="NO", EthnicGroup="Han"))
+    assert (ds.PatientSex, ds.PatientSize, ds.PatientWeight, ds.SmokingStatus) == ("F", 1.62, 58.5, "NO")
+    assert "EthnicGroup" not in ds
+
+
+def test_the_one_descriptor_left_is_ours():
+    assert stored(chest_film(SeriesDescription="Thorax of Mrs. Canary")).SeriesDescription == "CHEST PA"
+
+
 def test_a_spacing_that_is_no_number_is_left_out():
     data = chest_film(PixelSpacing=[0.1, 0.2], ImagerPixelSpacing=[0.123, 0.456])
     odd = data.replace(b"0.123", b"0,143")
     ds = stored(odd)
     assert list(ds.PixelSpacing) == [0.1, 0.2] and "ImagerPixelSpacing" not in ds
+    assert "PixelSpacing" not in stored(chest_film(PixelSpacing=[0, 0]))
 
 
 def test_uids_are_replaced_by_keyed_ones_in_header_and_file_header():
@@ -152,6 +170,7 @@ def test_the_method_is_declared_by_code():
     ds = stored(chest_film())
     assert [item.CodeValue for item in ds.DeidentificationMethodCodeSequence] == [
         "113100",
+        "113105",
         "113107",
         "113108",
     ]
@@ -174,7 +193,7 @@ def test_the_file_is_written_anew():
 def test_the_crosswalk_keeps_what_was_removed():
     ds = dataset(StudyDescription="Admission film")
     ds.private_block(0x0011, "MAKER", create=True).add_new(0x01, "LO", "site note")
-    removed = crosswalk(read_film(written(ds)).dataset)
+    removed = crosswalk(checked(written(ds)))
     assert removed["PatientName"] == "PHANTOM^Test" and removed["PatientID"] == "H-000123"
     assert removed["StudyDate"] == "20220304" and removed["SOPInstanceUID"] == "1.2.3.1"
     assert removed["StudyDescription"] == "Admission film" and removed["0011,1001"] == "site note"
@@ -182,8 +201,8 @@ def test_the_crosswalk_keeps_what_was_removed():
 
 
 def test_the_crosswalk_reads_implicit_files_too():
-    implicit = crosswalk(read_film(written(dataset(), ImplicitVRLittleEndian)).dataset)
-    assert implicit == crosswalk(read_film(chest_film()).dataset)
+    implicit = crosswalk(checked(written(dataset(), ImplicitVRLittleEndian)))
+    assert implicit == crosswalk(checked(chest_film()))
 
 
 def test_the_crosswalk_is_bounded_and_leaves_nested_data_alone():
@@ -191,7 +210,7 @@ def test_the_crosswalk_is_bounded_and_leaves_nested_data_alone():
     block = ds.private_block(0x0011, "MAKER", create=True)
     for number in range(0xFE):
         block.add_new(number, "LO", "note")
-    removed = crosswalk(read_film(written(ds)).dataset)
+    removed = crosswalk(checked(written(ds)))
     assert len(removed) == 200 and len(removed["PatientComments"]) == 256
     assert "OtherPatientIDsSequence" not in removed
 

@@ -6,30 +6,29 @@ from datetime import date
 import pytest
 from pydicom import Dataset, Sequence
 from pydicom.uid import (
+    MPEG2MPML,
     ComputedRadiographyImageStorage,
-    DeflatedExplicitVRLittleEndian,
     DigitalXRayImageStorageForProcessing,
     ExplicitVRBigEndian,
-    JPEGBaseline8Bit,
+    HTJ2KLossless,
     SecondaryCaptureImageStorage,
 )
 
-from screening.dicom import Film, FilmProblem, Reason, Rejected, SetAside, file_sha256, read_film, read_pixels
+from screening.dicom import file_sha256
+from screening.reasons import FilmProblem, Reason, Rejected, SetAside
+from screening.sandbox import read_pixels
 from tests.dicom import (
-    COMPRESSED,
     REAL_FILMS,
     chest_film,
-    compressed,
     ct_slice,
-    dataset,
     lateral_film,
     monochrome1_film,
     needs_real_films,
     ramp,
+    read_film,
     text_file,
     truncated_film,
     twelve_bit_film,
-    written,
 )
 
 
@@ -84,13 +83,17 @@ def test_stored_files_are_read_back_as_pixels():
         (chest_film(SOPInstanceUID="1.2." + "3" * 62), Reason.MISSING_ATTRIBUTE),
         (chest_film(StudyInstanceUID="../../etc/passwd"), Reason.MISSING_ATTRIBUTE),
         (chest_film(SeriesInstanceUID=""), Reason.MISSING_ATTRIBUTE),
-        (chest_film(PatientID=""), Reason.MISSING_ATTRIBUTE),
-        (chest_film(PatientID=None), Reason.MISSING_ATTRIBUTE),
+        (chest_film(PatientID="9" * 65), Reason.MISSING_ATTRIBUTE),
         (chest_film(StudyDate=None), Reason.MISSING_ATTRIBUTE),
         (chest_film(StudyDate="20221332"), Reason.MISSING_ATTRIBUTE),
         (chest_film(PixelData=None), Reason.NO_PIXELS),
         (chest_film(PixelData=b""), Reason.NO_PIXELS),
         (chest_film(Rows=20000, Columns=20000), Reason.IMAGE_SIZE),
+        (chest_film(SOPClassUID=DigitalXRayImageStorageForProcessing), Reason.FOR_PROCESSING),
+        (chest_film(PresentationIntentType="FOR PROCESSING"), Reason.FOR_PROCESSING),
+        (chest_film(NumberOfFrames=10), Reason.MULTI_FRAME),
+        (chest_film(SamplesPerPixel=3, PhotometricInterpretation="RGB"), Reason.COLOR),
+        (chest_film(PhotometricInterpretation="PALETTE COLOR"), Reason.COLOR),
     ],
 )
 def test_files_that_cannot_be_trusted_are_rejected(data, reason):
@@ -103,13 +106,7 @@ def test_files_that_cannot_be_trusted_are_rejected(data, reason):
     ("data", "reason"),
     [
         (ct_slice(), Reason.NOT_RADIOGRAPH),
-        (chest_film(Modality="CT"), Reason.NOT_RADIOGRAPH),
-        (chest_film(SOPClassUID=DigitalXRayImageStorageForProcessing), Reason.FOR_PROCESSING),
-        (chest_film(PresentationIntentType="FOR PROCESSING"), Reason.FOR_PROCESSING),
         (chest_film(SOPClassUID=SecondaryCaptureImageStorage, Modality="CR"), Reason.SECONDARY_CAPTURE),
-        (chest_film(NumberOfFrames=10), Reason.MULTI_FRAME),
-        (chest_film(SamplesPerPixel=3, PhotometricInterpretation="RGB"), Reason.COLOR),
-        (chest_film(PhotometricInterpretation="PALETTE COLOR"), Reason.COLOR),
         (lateral_film(), Reason.LATERAL),
         (chest_film(ViewPosition="LATERAL"), Reason.LATERAL),
         (chest_film(ViewPosition="AP"), Reason.VIEW_NOT_ACCEPTED),
@@ -137,9 +134,7 @@ def test_the_file_header_must_name_the_same_image():
     assert problem(data).code is Reason.UID_CONTRADICTION
 
 
-@pytest.mark.parametrize(
-    "syntax", [DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, JPEGBaseline8Bit], ids=lambda s: s.name
-)
+@pytest.mark.parametrize("syntax", [ExplicitVRBigEndian, MPEG2MPML, HTJ2KLossless], ids=lambda s: s.name)
 def test_other_transfer_syntaxes_are_refused_before_parsing(syntax):
     named = chest_film().replace(b"1.2.840.10008.1.2.1\0", f"{syntax}\0".encode().ljust(20, b"\0"), 1)
     assert problem(named).code is Reason.TRANSFER_SYNTAX
@@ -177,12 +172,15 @@ def test_the_chest_is_found_in_codes_and_descriptions():
     assert read_film(chest_film(BodyPartExamined=None, StudyDescription="CXR 1 view")).body_part == "CHEST"
 
 
-@pytest.mark.parametrize(
-    ("printed", "years"),
-    [("033Y", 33), ("018M", 1), ("090D", 0), ("85", None), ("155Y", None), ("", None), ("abcY", None)],
-)
-def test_an_age_is_read_or_unknown_never_guessed(printed, years):
+@pytest.mark.parametrize(("printed", "years"), [("033Y", 33), ("018M", 1), ("090D", 0), ("", None)])
+def test_an_age_is_read_or_unknown(printed, years):
     assert read_film(chest_film(PatientAge=printed)).patient_age == years
+
+
+@pytest.mark.parametrize("printed", ["85", "155Y", "abcY"])
+def test_an_age_is_never_guessed(printed):
+    refusal = problem(chest_film(PatientAge=printed))
+    assert refusal.code is Reason.AGE_UNCLEAR and refusal.film.patient_age is None
 
 
 def test_odd_texts_become_plain_ones():
@@ -222,43 +220,6 @@ def test_messages_hold_no_identity():
 def test_every_reason_is_a_stable_code_with_one_sentence():
     assert all(reason.value.isidentifier() and len(reason.value) <= 40 for reason in Reason)
     assert all(reason.sentence.endswith(".") and reason.sentence[0].isupper() for reason in Reason)
-
-
-def test_sequences_nested_too_deep_do_no_harm():
-    inner = Dataset()
-    for _ in range(60):
-        outer = Dataset()
-        outer.ReferencedImageSequence = Sequence([inner])
-        inner = outer
-    item = written(dataset(ReferencedImageSequence=Sequence([inner])))
-    assert read_film(item).view == "PA"
-
-
-def damaged(chance: random.Random, seeds: list[bytes], count: int) -> dict[str, int]:
-    """Flip and cut bytes of sound files; count films and refusals, let anything else escape."""
-    answers = {"film": 0, "problem": 0}
-    for _ in range(count):
-        data = bytearray(chance.choice(seeds))
-        for _ in range(chance.randint(1, 8)):
-            data[chance.randrange(132, 1400)] = chance.randrange(256)
-        if chance.random() < 0.2:
-            del data[chance.randrange(132, len(data)) :]
-        try:
-            answers["film"] += isinstance(read_film(bytes(data)), Film)
-        except FilmProblem:
-            answers["problem"] += 1
-    return answers
-
-
-def test_two_thousand_damaged_files_are_each_answered():
-    answers = damaged(random.Random(20), [chest_film(ramp(256, 256)), twelve_bit_film()], 2000)
-    assert sum(answers.values()) == 2000 and min(answers.values()) > 100
-
-
-def test_damaged_codestreams_are_answered_though_decoders_crash():
-    seeds = [compressed(chest_film(ramp(256, 256)), syntax) for syntax in COMPRESSED]
-    answers = damaged(random.Random(21), seeds, 40)
-    assert sum(answers.values()) == 40 and min(answers.values()) > 3
 
 
 @needs_real_films

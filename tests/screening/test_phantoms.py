@@ -5,7 +5,6 @@ from datetime import date
 import numpy as np
 import pytest
 
-from screening.dicom import FilmProblem, Reason, pixels, read_film
 from screening.phantoms import (
     OSTEOPOROSIS,
     Anatomy,
@@ -16,8 +15,11 @@ from screening.phantoms import (
     to_dataset,
     unusable,
 )
+from screening.reasons import FilmProblem, Reason
+from screening.sandbox import read_image
 from screening.training import auc_of
 from screening.training_sets import phantoms
+from tests.dicom import read_film
 
 HEADER = Header("P0001", "PHANTOM^0001", "DEMO", "F", date(1950, 2, 3), date(2022, 3, 4))
 
@@ -65,8 +67,8 @@ def test_a_phantom_is_a_sound_film_that_says_whose_it_is():
 def test_the_pixels_come_back_in_either_polarity():
     picture = draw(7, -1)
     for inverted in (False, True):
-        film = read_film(to_bytes(to_dataset(picture, HEADER, inverted=inverted)))
-        assert np.abs(pixels(film.dataset) - picture).max() < 1 / 4095
+        data = to_bytes(to_dataset(picture, HEADER, inverted=inverted))
+        assert np.abs(read_image(data) - picture).max() < 1 / 4095
 
 
 def test_a_film_keeps_its_uids_and_shares_its_study_with_the_others_of_the_day():

@@ -11,10 +11,10 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from screening.dicom import read_pixels
 from screening.inference import load_model
 from screening.manifests import DEMONSTRATION_MODEL
 from screening.models import ModelVersion, Radiograph, Score
+from screening.sandbox import read_pixels
 from screening.services import intake, registry, scoring
 from screening.vocabulary import FilmState
 from tests import dicom

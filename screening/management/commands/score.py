@@ -8,9 +8,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from screening.dicom import FilmProblem, pixels, read_film
 from screening.inference import NotScored, RiskModel, load_model
 from screening.manifests import DEMONSTRATION_MODEL, ModelRefused
+from screening.reasons import FilmProblem
+from screening.sandbox import read_image
 
 
 def files_in(paths: list[Path]) -> Iterator[Path]:
@@ -25,7 +26,7 @@ def score_file(model: RiskModel, path: Path) -> dict[str, Any]:
     """Score one file, or say why not."""
     unscored = {"file": str(path), "probabilities": None, "mean": None}
     try:
-        result = model.score(pixels(read_film(path.read_bytes()).dataset))
+        result = model.score(read_image(path.read_bytes()))
     except FilmProblem as problem:
         return unscored | {"reason": problem.code.value, "message": problem.message}
     except (NotScored, OSError) as problem:

@@ -1,0 +1,147 @@
+"""The process in which untrusted films are read: a nursery that forks one short-lived child for each film.
+
+The nursery imports the readers once, holds no key, no environment and no connection but the one to its parent,
+and lives as long as that. Each child has a film, hard limits and nobody else's data; whatever the film does to
+it, it does to it alone. Questions and answers are JSON and plain bytes: nothing that comes out is unpickled.
+See sandbox.py for the parent's side.
+"""
+
+import gc
+import json
+import os
+import resource
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import asdict
+from io import BytesIO
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import UID, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, RLELossless
+
+from screening.deidentification import crosswalk, deidentify
+from screening.dicom import check_film, guarded, parse
+from screening.pixels import pixels
+from screening.reasons import FilmProblem, SetAside
+
+MEMORY = 2 * 2**30  # bytes of address space
+SECONDS = 20  # of processor time for one film
+CLOCK = 40  # seconds by the clock for one answer
+LIMITS = (
+    (resource.RLIMIT_AS, MEMORY),
+    (resource.RLIMIT_CPU, SECONDS),
+    (resource.RLIMIT_CORE, 0),
+    (resource.RLIMIT_FSIZE, 0),
+    (resource.RLIMIT_NOFILE, 16),
+    (resource.RLIMIT_NPROC, 0),
+)
+READY = b"ready"
+
+Answer = tuple[dict[str, Any], bytes]
+
+
+class Bench:
+    """One film, opened, and what may be asked about it."""
+
+    dataset: Dataset
+
+    def check(self, data: bytes, *, views: list[str], secondary_capture: bool) -> Answer:
+        """Read and check a file that came from outside."""
+        self.dataset = parse(data)
+        film = check_film(self.dataset, data, views=frozenset(views), secondary_capture=secondary_capture)
+        return {"film": asdict(film)}, b""
+
+    def load(self, data: bytes) -> Answer:
+        """Read a stored file, which was checked when it came."""
+        self.dataset = parse(data)
+        return {}, b""
+
+    def clean(self, _: bytes, *, uids: dict[str, str], shift_days: int, subject: str) -> Answer:
+        """De-identify the film; return with it what is taken out."""
+        removed = guarded(crosswalk, self.dataset)
+        clean = guarded(
+            deidentify, self.dataset, uid_of=uids.__getitem__, shift_days=shift_days, subject=subject
+        )
+        return {"removed": removed}, clean
+
+    def image(self, _: bytes) -> Answer:
+        """Return the picture in [0, 1]."""
+        image = np.ascontiguousarray(pixels(self.dataset), np.float64)
+        return {"shape": image.shape}, image.tobytes()
+
+
+def main() -> None:
+    """Fork a child for every connection that the parent hands over on standard input; end with the parent."""
+    control = socket.socket(fileno=0)
+    _warm_up()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children: the kernel buries them
+    gc.freeze()
+    while True:
+        _, handles, _, _ = socket.recv_fds(control, 1, 1)
+        if not handles:
+            return
+        if os.fork() == 0:
+            control.close()
+            _live(Connection(handles[0]))
+        os.close(handles[0])
+
+
+def _warm_up() -> None:
+    """Read one film of nobody here, so that no child loads anything for the first time."""
+    shade = np.tile(np.arange(256, dtype="<u2"), (256, 1))
+    ds = Dataset()
+    ds.SOPClassUID, ds.Modality = DigitalXRayImageStorageForPresentation, "DX"
+    ds.SOPInstanceUID = ds.StudyInstanceUID = ds.SeriesInstanceUID = "2.25.1"
+    ds.StudyDate, ds.PatientName, ds.PatientID, ds.PatientAge = "20000101", "Nobody", "1", "050Y"
+    ds.BodyPartExamined, ds.ViewPosition, ds.PixelSpacing = "CHEST", "PA", [1, 1]
+    ds.PhotometricInterpretation, ds.SamplesPerPixel, ds.PixelRepresentation = "MONOCHROME2", 1, 0
+    ds.Rows, ds.Columns = shade.shape
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 12, 11
+    ds.PixelData, ds.file_meta, buffer = shade.tobytes(), FileMetaDataset(), BytesIO()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.file_meta.MediaStorageSOPClassUID, ds.file_meta.MediaStorageSOPInstanceUID = (
+        ds.SOPClassUID,
+        UID("2.25.1"),
+    )
+    ds.compress(RLELossless, generate_instance_uid=False)
+    ds.save_as(buffer, enforce_file_format=True)
+    bench = Bench()
+    bench.check(buffer.getvalue(), views=["PA"], secondary_capture=False)
+    bench.clean(b"", uids={"2.25.1": "2.25.2"}, shift_days=0, subject="nobody")
+
+
+def _live(connection: Connection) -> None:
+    """Answer for one film, then end without touching anything that the nursery owns."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what a decoder complains of may name the patient
+        for limit, most in LIMITS:
+            resource.setrlimit(limit, (most, most))
+        connection.send_bytes(READY)
+        _serve(connection)
+    finally:
+        os._exit(0)
+
+
+def _serve(connection: Connection) -> None:
+    bench = Bench()
+    while True:
+        asked = json.loads(connection.recv_bytes())
+        # The default of this signal is death: no code of a decoder is asked to cooperate.
+        signal.setitimer(signal.ITIMER_REAL, CLOCK)
+        answer, payload = _answer(getattr(bench, asked.pop("act")), connection.recv_bytes(), asked)
+        connection.send_bytes(json.dumps(answer, default=str).encode())
+        connection.send_bytes(payload)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _answer(act: Callable[..., Answer], data: bytes, asked: dict[str, Any]) -> Answer:
+    try:
+        return act(data, **asked)
+    except FilmProblem as problem:
+        film = asdict(problem.film) if problem.film else None
+        aside = isinstance(problem, SetAside)
+        return {"problem": problem.code, "detail": problem.detail, "set_aside": aside, "film": film}, b""
