@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 
-from screening import tasks
+from screening import arrivals
 from screening.dicom import LARGEST_FILE
 from screening.models import DxaExam, Radiograph, Referral, RiskAssessment
 from screening.serializers import (
@@ -28,7 +28,7 @@ from screening.serializers import (
     UploadSerializer,
     WithdrawalSerializer,
 )
-from screening.services import cohort, intake, outcomes, referral
+from screening.services import cohort, outcomes, referral
 from screening.vocabulary import FilmState, ReceiptOutcome
 from trial.api import STUDY_NUMBER, GuardedViewSet, ParticipantViewSet
 from trial.models import Allocation, Participant, choices
@@ -136,9 +136,7 @@ class RadiographViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Guarde
         if sent is None:
             raise ValidationError({"file": "Send one DICOM file."})
         data = sent if isinstance(sent, bytes) else sent.read(LARGEST_FILE + 1)
-        answer = intake.receive(data, site=where, source="api", by=self.user)
-        if answer.to_score and answer.film:
-            tasks.enqueue(answer.film)
+        answer = arrivals.take(data, site=where, source="api", by=self.user)
         return Response(AnswerSerializer(answer).data, status=STATUS_OF[answer.outcome])
 
 

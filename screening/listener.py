@@ -17,10 +17,10 @@ from django.db import connections
 from pydicom import uid as uids
 from pynetdicom import AE, _config, evt
 
-from screening import tasks
+from screening import arrivals
 from screening.dicom import LARGEST_FILE, TRANSFER_SYNTAXES
 from screening.models import Device
-from screening.services import devices, intake
+from screening.services import devices
 from screening.statuses import OUT_OF_RESOURCES, PROCESSING_FAILURE, SUCCESS, failure_of
 from screening.vocabulary import RefusalReason
 from trial import audit
@@ -167,7 +167,5 @@ def _store(event: evt.Event) -> int:
 
 
 def _take(data: bytes, device: Device) -> int:
-    answer = intake.receive(data, site=device.site, source=SOURCE, by=None, device=device)
-    if answer.to_score and answer.film:
-        tasks.enqueue(answer.film)
+    answer = arrivals.take(data, site=device.site, source=SOURCE, by=None, device=device)
     return failure_of(answer.outcome, answer.reason)

@@ -55,6 +55,17 @@ class Reason(StrEnum):
         "The image shows one shade only; check the exposure and send the right film.",
     )
 
+    ZIP_DAMAGED = "zip_damaged", "The zip file is damaged or not whole; pack it again."
+    ZIP_TOO_LARGE = (
+        "zip_too_large",
+        "The zip file holds too many files or too much; pack fewer films into each.",
+    )
+    ZIP_TOO_TIGHT = "zip_too_tight", "This is packed more tightly than any film can be; send the film itself."
+    ZIP_NESTED = "zip_nested", "This is a zip file inside a zip file; unpack it and send its films."
+    ZIP_LINK = "zip_link", "This is a link and not a file; send the film itself."
+    ZIP_ENCRYPTED = "zip_encrypted", "This is locked with a password; pack it without one."
+    ZIP_METHOD = "zip_method", "This is packed by a method that is not read here; pack it as an ordinary zip."
+
     OTHER_STUDY = "other_study", "The film is of another study than it was sent to; send it to its own."
     FOR_PROCESSING = "for_processing", "This is the raw image; send the one for presentation."
     MULTI_FRAME = (

@@ -16,11 +16,11 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from screening import tasks
+from screening import arrivals
+from screening.arrivals import LARGEST_BODY
 from screening.dicom import LARGEST_FILE
 from screening.multipart import BodyError, Part, Read, TooLarge, parts
 from screening.references import reference_of
-from screening.services import intake
 from screening.services.devices import sites_to_send_for
 from screening.statuses import (
     NOT_OF_THIS_KIND,
@@ -39,7 +39,6 @@ logger = logging.getLogger(__name__)
 
 SOURCE = "stow"
 SITE_HEADER = "Screentrial-Site"
-LARGEST_BODY = 4 * 2**30
 # Tags of the answer (PS3.18 annex I), as DICOM JSON writes them.
 RETRIEVE_URL, REFERENCED, FAILED, OTHER_FAILURES = "00081190", "00081199", "00081198", "0008119A"
 SOP_CLASS, SOP_INSTANCE, WARNING_REASON, FAILURE_REASON = "00081150", "00081155", "00081196", "00081197"
@@ -91,13 +90,11 @@ class StudiesView(GuardedViewSet):
         if part.media_type not in ("application/dicom", ""):
             return NOT_UNDERSTOOD
         try:
-            answer = intake.receive(part.data, site=site, source=SOURCE, by=self.user, study=study)
+            answer = arrivals.take(part.data, site=site, source=SOURCE, by=self.user, study=study)
         except (Refused, DatabaseError) as error:
             # What the database says may quote a row.
             logger.error("a film was not taken by STOW-RS: %s", type(error).__name__)
             return OUT_OF_RESOURCES
-        if answer.to_score and answer.film:
-            tasks.enqueue(answer.film)
         if answer.outcome == ReceiptOutcome.SET_ASIDE:
             return NOT_OF_THIS_KIND
         return failure_of(answer.outcome, answer.reason)

@@ -120,7 +120,9 @@ def test_a_trial_from_radiograph_to_odds_ratio(place, visit, tmp_path, monkeypat
     radiology.follows("Send films")
     radiology.page.get_by_label("Chest radiographs as DICOM files").set_input_files(films(tmp_path))
     radiology.presses("Send")
-    radiology.sees("Answer to each file")
+    radiology.sees("Every file has its answer below.")
+    radiology.sees(f"✓ accepted {THIN + STRONG}")
+    radiology.sees(f"{THIN + STRONG + 1} of {THIN + STRONG + 1}")
     place.wait_until(lambda: Radiograph.objects.filter(state=FilmState.SCORED).count() == THIN + STRONG)
 
     coordinator = visit(world.coordinator)

@@ -132,6 +132,13 @@ def receive(
     raise AssertionError("unreachable")
 
 
+def reject(reason: Reason, *, site: Site, source: str, by: User | None) -> Answer:
+    """Record that a file was refused before it was read; raises Refused when the trial takes no films."""
+    require_open(site.trial)
+    delivery = _Delivery(site, source, by, file_sha256(b""))
+    return delivery.answer(ReceiptOutcome.REJECTED, reason, None, reason.sentence)
+
+
 def _receive(data: bytes, delivery: _Delivery) -> Answer:
     # durable: the answer must not leave while an outer transaction can still take the row back
     with transaction.atomic(durable=True):

@@ -29,7 +29,8 @@ WAYS = {
     "stow": "STOW-RS",
     "api": "API",
     "upload": "page “Send films”",
-    "folder": "folder (import_dicom)",
+    "folder": "files (import_dicom)",
+    "watch": "folder (watch_folder)",
 }
 MACHINES = ("dicom", "stow")  # whose silence is noticed: people send when they have something
 

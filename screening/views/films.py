@@ -1,6 +1,7 @@
 """Sending films by hand, and what became of every file that came in on a day."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
@@ -15,7 +16,9 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
-from screening import tasks
+from screening import arrivals
+from screening.archives import ArchiveRefused, Entry, entries, is_archive
+from screening.arrivals import LARGEST_BODY
 from screening.dicom import LARGEST_FILE
 from screening.forms import UploadForm
 from screening.models import Radiograph, Receipt, Standstill
@@ -29,7 +32,9 @@ from trial.partial_dates import PartialDateError, parse
 from trial.roles import Permission
 from trial.services.trials import Refused
 
+SOURCE = "upload"
 NOT_TAKEN = "not_taken"
+TOO_LARGE = f"More than {LARGEST_BODY // 2**30} GB at once. Nothing was taken; send them in smaller parts."
 WAITING = (FilmState.RECEIVED, FilmState.ELIGIBLE)
 
 
@@ -45,6 +50,8 @@ class Line(NamedTuple):
 @page(Permission.UPLOAD_FILMS)
 def upload(request: SignedIn) -> HttpResponse:
     """Take radiographs and answer each."""
+    if int(request.META.get("CONTENT_LENGTH") or 0) > LARGEST_BODY:
+        return _upload_page(request, UploadForm(sites=sites_to_send_for(request.user)), error=TOO_LARGE)
     try:
         request.FILES  # noqa: B018  reads the request, which counts the files
     except TooManyFilesSent:
@@ -61,20 +68,33 @@ def _upload(request: SignedIn) -> HttpResponse:
     files = request.FILES.getlist("films")
     if not form.is_valid() or not files:
         return _upload_page(request, form, error="" if files else "Choose the files to be sent.")
-    lines = [_take(file, form.cleaned_data["site"], request.user) for file in files]
+    lines = [line for file in files for line in _take(file, form.cleaned_data["site"], request.user)]
     return _upload_page(request, form, lines=lines)
 
 
-def _take(file: UploadedFile, site: Site, user: User) -> Line:
-    # One byte beyond the limit is enough to be refused; the rest of a huge file is never read.
-    data, name = file.read(LARGEST_FILE + 1), file.name or ""
+def _take(file: UploadedFile, site: Site, user: User) -> Iterator[Line]:
+    """Answer a film in one line, an archive in a line for each film in it."""
+    name = file.name or ""
+    if not is_archive(file):
+        # One byte beyond the limit is enough to be refused; the rest of a huge file is never read.
+        yield _answer(Entry(name, file.read(LARGEST_FILE + 1)), site, user)
+        return
     try:
-        answer = intake.receive(data, site=site, source="upload", by=user)
+        for entry in entries(file, most=settings.DATA_UPLOAD_MAX_NUMBER_FILES, whole=LARGEST_BODY):
+            yield _answer(entry._replace(name=f"{name}: {entry.name}"), site, user)
+    except ArchiveRefused as refused:
+        yield _answer(Entry(name, problem=refused.reason), site, user)
+
+
+def _answer(entry: Entry, site: Site, user: User) -> Line:
+    try:
+        if entry.problem:
+            answer = intake.reject(entry.problem, site=site, source=SOURCE, by=user)
+        else:
+            answer = arrivals.take(entry.data, site=site, source=SOURCE, by=user)
     except Refused as refused:
-        return Line(name, NOT_TAKEN, str(refused))
-    if answer.to_score and answer.film:
-        tasks.enqueue(answer.film)
-    return Line(name, answer.outcome, answer.message)
+        return Line(entry.name, NOT_TAKEN, str(refused))
+    return Line(entry.name, answer.outcome, answer.message)
 
 
 def _too_many() -> str:
@@ -93,6 +113,7 @@ def _upload_page(
         "counts": [(outcome, counts[outcome]) for outcome in (*ReceiptOutcome, NOT_TAKEN) if counts[outcome]],
         "most": settings.DATA_UPLOAD_MAX_NUMBER_FILES,
         "largest": LARGEST_FILE // 2**20,
+        "largest_body": LARGEST_BODY,
         "may_see_intake": Membership.objects.granting(request.user, Permission.SEE_INTAKE).exists(),
     }
     refused = error or form.errors

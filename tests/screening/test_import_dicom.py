@@ -96,6 +96,14 @@ def test_a_file_that_cannot_be_read_is_answered_too(world, folder):
     ]
 
 
+def test_when_every_file_is_rejected_the_command_fails_after_its_answers(world, folder, capsys):
+    with pytest.raises(CommandError, match="Every file was rejected") as failed:
+        call_command("import_dicom", str(folder / "day 1" / "a-letter.dcm"), trial="DEMO", json=True)
+
+    assert failed.value.returncode == 1
+    assert [a["reason"] for a in json.loads(capsys.readouterr().out)] == ["not_dicom"]
+
+
 def test_links_to_nowhere_are_no_files(world, folder):
     (folder / "gone.dcm").symlink_to(folder / "nowhere")
 

@@ -241,13 +241,16 @@ def test_66_a_full_disk_is_no_acknowledgment(at, tmp_path, world, full_disk):
 
 @contextmanager
 def no_database() -> Iterator[None]:
-    """Let nobody connect to the database any more."""
+    """Let nobody connect to the database any more, and end the connections of others than this test."""
     known = connection.settings_dict
     where = {"host": known["HOST"], "port": known["PORT"] or None, "user": known["USER"]}
     secret = {"password": known["PASSWORD"]} if known["PASSWORD"] else {}
     with psycopg.connect(dbname="postgres", autocommit=True, **where, **secret) as other:
         name = sql.Identifier(known["NAME"])
         other.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> %s"
+        connection.ensure_connection()
+        other.execute(others, [known["NAME"], connection.connection.info.backend_pid])
         try:
             yield
         finally:

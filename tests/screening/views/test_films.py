@@ -6,9 +6,11 @@ from django.test import Client
 from django.urls import reverse
 
 from screening.models import Radiograph, Receipt, Score
+from screening.views import films
 from tests import dicom
 from tests.browsing import browser, words
 from tests.factories import make_world
+from tests.screening.test_archives import packed
 from trial.models import Participant
 
 pytestmark = pytest.mark.django_db
@@ -111,4 +113,40 @@ def test_others_neither_send_nor_see(world, who):
     assert client.get(reverse("upload")).status_code == 403
     assert send(client, world, file(dicom.chest_film(), "a.dcm")).status_code == 403
     assert client.get(reverse("intake")).status_code == 403
+    assert not Receipt.objects.exists()
+
+
+def test_12_each_film_of_a_zip_has_its_line_and_hostile_ones_their_reason(world, tmp_path):
+    entries = {
+        "../../Miller.dcm": dicom.chest_film(),
+        "inner.zip": packed({"a": b"x"}),
+        "b": dicom.text_file(),
+    }
+
+    said = words(send(browser(world.radiology_it), world, file(packed(entries), "day.zip")))
+    torn = words(send(browser(world.radiology_it), world, file(packed(entries)[:-40], "torn.zip")))
+
+    assert "✓ accepted 1 ✕ rejected 2" in said
+    assert "day.zip: ../../Miller.dcm ✓ accepted Received; it waits for its score." in said
+    assert "day.zip: inner.zip ✕ rejected This is a zip file inside a zip file" in said
+    assert "torn.zip ✕ rejected The zip file is damaged or not whole" in torn
+    assert sorted(Receipt.objects.values_list("source", "reason")) == [
+        ("upload", "not_dicom"),
+        ("upload", "to_be_scored"),
+        ("upload", "zip_damaged"),
+        ("upload", "zip_nested"),
+    ]
+    assert not [path for path in tmp_path.rglob("*") if "Miller" in path.name]
+
+
+def test_18_more_than_the_limits_is_refused_before_it_is_read(world, settings, monkeypatch):
+    client, film = browser(world.radiology_it), file(dicom.chest_film(), "a.dcm")
+    fields = {f"field{number}": "x" for number in range(settings.DATA_UPLOAD_MAX_NUMBER_FIELDS + 1)}
+    parts = client.post(reverse("upload"), {"site": world.site.pk, "films": film} | fields)
+    monkeypatch.setattr(films, "LARGEST_BODY", 1000)
+    film.seek(0)
+    whole = send(client, world, film)
+
+    assert (parts.status_code, whole.status_code) == (400, 422)
+    assert "More than 4 GB at once. Nothing was taken; send them in smaller parts." in words(whole)
     assert not Receipt.objects.exists()
