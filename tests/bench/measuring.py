@@ -17,7 +17,7 @@ ENOUGH_SECONDS = 30.0  # ... and no more of them once this long has gone
 class Measured(NamedTuple):
     """How many units of work were done in how many seconds."""
 
-    units: int
+    units: float
     seconds: float
 
     @property
