@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from screening.dicom import FilmProblem, Reason, pixels, read_film
+from screening.evaluation import auc_of
 from screening.phantoms import (
     OSTEOPOROSIS,
     Anatomy,
@@ -16,7 +17,6 @@ from screening.phantoms import (
     to_dataset,
     unusable,
 )
-from screening.training import auc_of
 from screening.training_sets import phantoms
 
 HEADER = Header("P0001", "PHANTOM^0001", "DEMO", "F", date(1950, 2, 3), date(2022, 3, 4))
