@@ -14,10 +14,10 @@ import statsmodels.api as sm
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from screening.evaluation import auc_interval, youden_threshold
 from screening.manifests import Format, Manifest, write_model
 from screening.reference import STUDIES, Entry, reference_of
 from screening.risk_scores import ARCHITECTURE, COVARIATES_VERSION, NO, YES, Coefficients, RiskScore
-from screening.training import auc_interval, youden_threshold
 from trial.protocol_parts import ScoreKind
 
 PEOPLE = 4000

@@ -33,7 +33,7 @@ from screening.manifests import (
     read_manifest,
     write_model,
 )
-from screening.networks import ARCHITECTURE, OpscanResNet18
+from screening.networks import ARCHITECTURE, NETWORKS, FilmNetwork
 from screening.pixels import PIXELS_VERSION
 from screening.preprocessing import PREPROCESSING_VERSION, prepare
 from screening.reference import phantom_studies, reference_of
@@ -57,7 +57,7 @@ class ScoreResult:
     mean: float
 
 
-def score(network: OpscanResNet18, image: NDArray[np.floating]) -> ScoreResult:
+def score(network: FilmNetwork, image: NDArray[np.floating]) -> ScoreResult:
     """Score an image (rows, columns) in [0, 1] by torch itself, the reference: both sides at least 256 pixels.
 
     Dense tissue is bright. Raises NotScored when the result is not finite.
@@ -81,7 +81,7 @@ def summed_up(logits: NDArray[np.float32]) -> ScoreResult:
 class RiskModel:
     """A network ready to score, with the manifest that vouches for it."""
 
-    def __init__(self, manifest: Manifest, network: OpscanResNet18, threads: int = 1) -> None:
+    def __init__(self, manifest: Manifest, network: FilmNetwork, threads: int = 1) -> None:
         self.manifest, self.network = manifest, network.eval()
         self._logits = compiled(self.network, CROPS, threads)
 
@@ -112,7 +112,7 @@ def _check_network(manifest: Manifest) -> None:
         manifest,
         kind=ScoreKind.FILMS,
         format=Format.SAFETENSORS,
-        architecture=ARCHITECTURE,
+        architecture=manifest.architecture if manifest.architecture in [*NETWORKS] else ARCHITECTURE,
         pixels=PIXELS_VERSION,
         preprocessing=PREPROCESSING_VERSION,
     )
@@ -120,10 +120,10 @@ def _check_network(manifest: Manifest) -> None:
         raise ModelRefused(f"The width must be 1 to {WIDEST} channels, not {manifest.width}.")
 
 
-def _network(path: Path, manifest: Manifest) -> OpscanResNet18:
+def _network(path: Path, manifest: Manifest) -> FilmNetwork:
     """Build the network of a manifest from the tensors beside it; each must be there, of its shape, and finite."""
     weights = content_path(path, manifest)
-    network = OpscanResNet18(manifest.width or 0)
+    network = NETWORKS[manifest.architecture](manifest.width or 0)
     try:
         tensors = load_tensors(read_content(weights, manifest.sha256))
         network.load_state_dict(tensors)
@@ -150,13 +150,13 @@ def read_model(path: Path = DEMONSTRATION_MODEL, threads: int = 1) -> RiskModel:
 load_model = cache(read_model)  # once per process
 
 
-def save_model(network: OpscanResNet18, path: Path, **facts: Any) -> Manifest:
+def save_model(network: FilmNetwork, path: Path, **facts: Any) -> Manifest:
     """Write a network's weights, reference films and manifest; `facts` are what the network cannot know."""
     data = dump_tensors({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
     described: dict[str, Any] = {
         "kind": ScoreKind.FILMS,
         "format": Format.SAFETENSORS,
-        "architecture": ARCHITECTURE,
+        "architecture": network.architecture,
         "width": network.width,
         "pixels": PIXELS_VERSION,
         "preprocessing": PREPROCESSING_VERSION,

@@ -1,4 +1,4 @@
-"""Train the risk model with OPSCAN's published recipe (Lin et al. 2024).
+"""Train the risk model with OPSCAN's published recipe (Lin et al. 2024), or one declared otherwise.
 
 Where the published README and code disagree, the code decides, for it is what ran:
 
@@ -11,10 +11,18 @@ and 16 without osteoporosis, drawn with replacement; ten batches make an epoch, 
 the published code a stage ends with the first epoch that is not the best so far (patience 0), and the next
 stage goes on from the weights of that last epoch. Ours differs in two points: the network starts from random
 weights (the paper's ImageNet weights ship in no package), and the tuning AUC is read from the center crop.
+
+The published recipe sorts films into two groups. For T-scores there is no published one: batches, stages and
+augmentation stay, the loss is the squared error in T-score units, and the epoch with the least of it on the tuning
+films is kept. The network's logit is then how far the T-score lies below -2.5, so that one way of scoring serves
+both, and one half is the bound of osteoporosis.
 """
 
-from collections.abc import Callable, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,95 +31,100 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
+from screening.checkpoints import part, prefixed, read_checkpoint, write_checkpoint
+from screening.evaluation import Labels, Scores, auc_of
 from screening.inference import score
-from screening.networks import OpscanResNet18, initialized
+from screening.networks import FilmNetwork, initialized
+from screening.phantoms import OSTEOPOROSIS
 from screening.preprocessing import CROP, as_batch
+from screening.recipes import Recipe, Target
 
 LOG_EPSILON = 1e-8
 
 Images = Sequence[NDArray[Any]]
-Labels = NDArray[np.bool_]
 Tick = Callable[[float], object]
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """The constants of a training run; the defaults are the published ones but for width."""
-
-    width: int = 16
-    rates: tuple[float, ...] = (1e-3, 1e-4, 1e-5)
-    epochs: int = 50
-    patience: int = 0
-    batches: int = 10
-    half_batch: int = 16
-    weight_decay: float = 1e-3
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        """Refuse a recipe that trains nothing."""
-        for name, least in (("width", 1), ("epochs", 1), ("batches", 1), ("patience", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}.")
-
-
-@dataclass(frozen=True)
 class Films:
-    """Resized films (each (rows, columns) in [0, 1], shorter side 256) and whether each is positive."""
+    """Resized films (each (rows, columns) in [0, 1], shorter side 256) and whether each is positive.
+
+    Besides, where they are known: T-scores, whose film each is (else each is another person's), and facts such as
+    sex or device, a column each.
+    """
 
     images: Images
     positive: Labels
+    t_scores: Scores | None = None
+    participants: NDArray[np.str_] | None = None
+    facts: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
 
-    def subset(self, chosen: NDArray[Any]) -> "Films":
+    def subset(self, chosen: Labels) -> "Films":
         """Return the films of a mask."""
-        return Films([self.images[int(i)] for i in np.flatnonzero(chosen)], self.positive[chosen])
+        return Films(
+            [self.images[int(i)] for i in np.flatnonzero(chosen)],
+            self.positive[chosen],
+            None if self.t_scores is None else self.t_scores[chosen],
+            None if self.participants is None else self.participants[chosen],
+            {name: column[chosen] for name, column in self.facts.items()},
+        )
+
+    def aims(self, target: str) -> NDArray[np.float32]:
+        """Return what the network is taught: 1 or 0, or how far the T-score lies below -2.5."""
+        if target == Target.OSTEOPOROSIS:
+            return self.positive.astype(np.float32)
+        if self.t_scores is None:
+            raise ValueError("To teach T-scores, the list of films needs a column t_score.")
+        return (OSTEOPOROSIS - self.t_scores).astype(np.float32)
+
+    def digest(self) -> str:
+        """Return a checksum of the pictures and of what is known of them."""
+        found = hashlib.sha256(self.positive.tobytes())
+        for column in (self.t_scores, self.participants, *self.images):
+            found.update(b"" if column is None else np.ascontiguousarray(column).tobytes())
+        return found.hexdigest()
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Films that were not learned from: scores, what calibration makes of them, and who is called positive."""
+
+    films: Films
+    scores: Scores
+    probabilities: Scores
+    decided: Labels
+    folds: NDArray[np.intp]
+    method: str
 
 
 @dataclass
 class Run:
-    """What a training run has reached: the epoch's AUCs and the best weights."""
+    """What a training run has reached: where it stands, each epoch's merit, and the best weights.
 
-    aucs: list[float] = field(default_factory=list)
+    The merit is the tuning AUC; for T-scores the squared error of the tuning films, below zero.
+    """
+
+    merits: list[float] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
+    stage: int = 0
+    epochs: int = 0
+    waited: int = 0
 
-    def note(self, auc: float, network: OpscanResNet18) -> bool:
+    def note(self, merit: float, network: FilmNetwork) -> bool:
         """Take down an epoch; say whether it is the best so far."""
-        better = not self.aucs or auc > max(self.aucs)
-        self.aucs.append(auc)
+        better = not self.merits or merit > max(self.merits)
+        self.merits.append(merit)
         if better:
             self.best = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+        self.epochs, self.waited = self.epochs + 1, 0 if better else self.waited + 1
         return better
 
-
-def auc_of(scores: NDArray[np.float64], positive: Labels) -> float:
-    """Return the area under the ROC curve; ties count one half."""
-    return float(_placements(scores[positive], scores[~positive]).mean())
-
-
-def _placements(of: NDArray[np.float64], among: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return for each value the share of `among` that lies below it, ties counted half."""
-    ordered = np.sort(among)
-    below, up_to = np.searchsorted(ordered, of, "left"), np.searchsorted(ordered, of, "right")
-    return (below + up_to) / (2 * len(ordered))
-
-
-def auc_interval(scores: NDArray[np.float64], positive: Labels) -> tuple[float, float, float]:
-    """Return the AUC with its 95 % interval after DeLong (Biometrics 1988;44:837), cut to [0, 1]."""
-    cases, others = scores[positive], scores[~positive]
-    above, below = _placements(cases, others), 1 - _placements(others, cases)
-    variance = above.var(ddof=1) / len(cases) + below.var(ddof=1) / len(others)
-    auc, reach = float(above.mean()), 1.959964 * float(np.sqrt(variance))
-    return auc, max(0.0, auc - reach), min(1.0, auc + reach)
-
-
-def youden_threshold(scores: NDArray[np.float64], positive: Labels) -> float:
-    """Return the cut-off that maximizes sensitivity + specificity, midway to the next lower score.
-
-    Youden, Cancer 1950;3:32. Rounded to six decimals, as scores are.
-    """
-    cuts = np.unique(scores)
-    gains = [(scores[positive] >= cut).mean() - (scores[~positive] >= cut).mean() for cut in cuts]
-    best = int(np.argmax(gains))
-    return round(float(cuts[max(best - 1, 0)] + cuts[best]) / 2, 6)
+    def ends_stage(self, recipe: Recipe) -> bool:
+        """Go to the next learning rate when this one sets no more records or has had its epochs."""
+        over = self.waited > recipe.patience or self.epochs >= recipe.epochs
+        if over:
+            self.stage, self.epochs, self.waited = self.stage + 1, 0, 0
+        return over
 
 
 def _crop(image: NDArray[Any], rng: Generator) -> NDArray[Any]:
@@ -126,32 +139,38 @@ def _center(image: NDArray[Any]) -> NDArray[Any]:
     return image[down : down + CROP, right : right + CROP]
 
 
-def _jitter(crops: NDArray[Any], rng: Generator) -> NDArray[np.float32]:
+def _jitter(crops: NDArray[Any], recipe: Recipe, rng: Generator) -> NDArray[np.float32]:
     """Vary each crop's brightness, contrast and gamma; mirror the whole batch or none of it, as published."""
-    count = (len(crops), 1, 1)
-    shifted = (crops + rng.uniform(-0.05, 0.05, count)) * np.exp(rng.uniform(-0.1, 0.1, count))
+
+    def drawn(reach: float) -> NDArray[np.float64]:
+        return rng.uniform(-reach, reach, (len(crops), 1, 1))
+
+    shifted = (crops + drawn(recipe.brightness)) * np.exp(drawn(recipe.contrast))
     # the published code takes the power of negative values and then replaces NaN by 0: the same as this
-    varied = np.clip(shifted, 0, None) ** np.exp(rng.uniform(-0.1, 0.1, count))
-    return np.clip(varied[:, :, ::-1] if rng.random() < 0.5 else varied, 0, 1).astype(np.float32)
+    varied = np.clip(shifted, 0, None) ** np.exp(drawn(recipe.gamma))
+    mirrored = varied[:, :, ::-1] if rng.random() < recipe.flip else varied
+    return np.clip(mirrored, 0, 1).astype(np.float32)
 
 
 def _draw(films: Films, recipe: Recipe, rng: Generator) -> tuple[Tensor, Tensor]:
     """Draw a batch: half positive, half negative, with replacement."""
-    half = recipe.half_batch
-    chosen = [rng.choice(np.flatnonzero(films.positive == side), half) for side in (True, False)]
-    crops = np.stack([_crop(films.images[i], rng) for i in np.concatenate(chosen)])
-    return as_batch(_jitter(crops, rng)), torch.tensor([1.0] * half + [0.0] * half)
+    sides = [np.flatnonzero(films.positive == side) for side in (True, False)]
+    chosen = np.concatenate([rng.choice(side, recipe.half_batch) for side in sides])
+    crops = np.stack([_crop(films.images[i], rng) for i in chosen])
+    return as_batch(_jitter(crops, recipe, rng)), torch.from_numpy(films.aims(recipe.target)[chosen])
 
 
-def _loss(logits: Tensor, truth: Tensor) -> Tensor:
-    """Return the cross-entropy with the published 1e-8 inside the logarithms."""
+def _loss(logits: Tensor, truth: Tensor, target: str = Target.OSTEOPOROSIS) -> Tensor:
+    """Return the cross-entropy with the published 1e-8 inside the logarithms; of T-scores the squared error."""
+    if target == Target.T_SCORE:
+        return ((logits - truth) ** 2).mean()
     probability = torch.sigmoid(logits)
     hit = torch.log(probability + LOG_EPSILON) * truth
     miss = torch.log(1 - probability + LOG_EPSILON) * (1 - truth)
     return -(hit + miss).mean()
 
 
-def center_scores(network: OpscanResNet18, images: Images) -> NDArray[np.float64]:
+def center_scores(network: FilmNetwork, images: Images) -> Scores:
     """Return the logit of each film's center crop."""
     crops = np.stack([_center(image) for image in images]).astype(np.float32)
     network.eval()
@@ -160,81 +179,138 @@ def center_scores(network: OpscanResNet18, images: Images) -> NDArray[np.float64
     return torch.cat(parts).double().numpy()
 
 
-def _epoch(
-    network: OpscanResNet18, optimizer: torch.optim.Optimizer, films: Films, recipe: Recipe, rng: Generator
-) -> None:
-    """Take an epoch's steps."""
-    network.train()
-    for _ in range(recipe.batches):
-        batch, truth = _draw(films, recipe, rng)
-        optimizer.zero_grad()
-        _loss(network(batch), truth).backward()
-        optimizer.step()
+def merit_of(network: FilmNetwork, tuning: Films, recipe: Recipe) -> float:
+    """Say how good a network is on the tuning films; greater is better."""
+    logits = center_scores(network, tuning.images)
+    if recipe.target == Target.OSTEOPOROSIS:
+        return auc_of(logits, tuning.positive)
+    return -float(np.mean((logits - tuning.aims(recipe.target)) ** 2))
 
 
-def _train_stage(
-    network: OpscanResNet18,
-    films: Films,
-    tuning: Films,
-    recipe: Recipe,
-    rate: float,
-    run: Run,
-    rng: Generator,
-    tick: Tick,
-) -> None:
-    """Train at one learning rate until the tuning AUC stops setting records."""
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.Adam(trained, rate, (0.9, 0.999), 1e-8, recipe.weight_decay)
-    waited = 0
-    for _ in range(recipe.epochs):
-        _epoch(network, optimizer, films, recipe, rng)
-        better = run.note(auc_of(center_scores(network, tuning.images), tuning.positive), network)
-        tick(run.aucs[-1])
-        waited = 0 if better else waited + 1
-        if waited > recipe.patience:
-            return
+class Course:
+    """A training under way: network, optimizer, draws and run, which `checkpoint` keeps and `resume` takes up.
+
+    Nothing else draws: no network here has dropout, and torch's own generator is asked for the first weights alone.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe, self.run = recipe, Run()
+        self.network = initialized(recipe.width, recipe.seed, recipe.architecture)
+        self.rng = np.random.default_rng(recipe.seed)
+        self._optimize()
+
+    @property
+    def over(self) -> bool:
+        """Tell whether the last stage has ended."""
+        return self.run.stage >= len(self.recipe.rates)
+
+    def _optimize(self) -> None:
+        """Begin a stage with an optimizer of its own."""
+        rate = self.recipe.rates[min(self.run.stage, len(self.recipe.rates) - 1)]
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.Adam(trained, rate, (0.9, 0.999), 1e-8, self.recipe.weight_decay)
+
+    def epoch(self, films: Films, tuning: Films) -> float:
+        """Take an epoch's steps, and say how good the network is then."""
+        self.network.train()
+        for _ in range(self.recipe.batches):
+            batch, truth = _draw(films, self.recipe, self.rng)
+            self.optimizer.zero_grad()
+            _loss(self.network(batch), truth, self.recipe.target).backward()
+            self.optimizer.step()
+        merit = merit_of(self.network, tuning, self.recipe)
+        self.run.note(merit, self.network)
+        if self.run.ends_stage(self.recipe):
+            self._optimize()
+        return merit
+
+    def checkpoint(self, path: Path, of: str) -> None:
+        """Write down everything that the next epoch needs; `of` says what is being trained on what."""
+        moments = {
+            f"adam.{number}.{name}": tensor
+            for number, values in self.optimizer.state_dict()["state"].items()
+            for name, tensor in values.items()
+        }
+        tensors = prefixed(self.network.state_dict(), "network.") | prefixed(self.run.best, "best.") | moments
+        said = {name: getattr(self.run, name) for name in ("merits", "stage", "epochs", "waited")}
+        write_checkpoint(path, tensors, {"of": of, "run": said, "rng": self.rng.bit_generator.state})
+
+    def resume(self, path: Path, of: str) -> None:
+        """Take up what was written down; raise ValueError when it is of another recipe or of other films."""
+        tensors, state = read_checkpoint(path)
+        if state["of"] != of:
+            raise ValueError(
+                f"The checkpoint {path} was made by another recipe or with other films. Begin in a new folder."
+            )
+        self.network.load_state_dict(part(tensors, "network."))
+        self.run = Run(best=part(tensors, "best."), **state["run"])
+        self.rng.bit_generator.state = state["rng"]
+        self._optimize()
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in part(tensors, "adam.").items():
+            number, moment = name.split(".")
+            moments.setdefault(int(number), {})[moment] = tensor
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
 
 
 def train(
-    films: Films, tuning: Films, recipe: Recipe, tick: Tick = lambda auc: None
-) -> tuple[OpscanResNet18, list[float]]:
-    """Train a network; return it with the weights of its best epoch, and the tuning AUC of every epoch.
+    films: Films, tuning: Films, recipe: Recipe, tick: Tick = lambda merit: None, kept: Path | None = None
+) -> tuple[FilmNetwork, list[float]]:
+    """Train a network; return it with the weights of its best epoch, and the merit of every epoch.
 
-    `tick` is told each epoch's tuning AUC. The same films and recipe give the same network on one machine.
+    `tick` is told each epoch's merit. The same films and recipe give the same network on one machine, also when
+    the process was stopped in between: with `kept`, each epoch is written there, and training goes on from it.
     """
-    network, rng, run = initialized(recipe.width, recipe.seed), np.random.default_rng(recipe.seed), Run()
-    for rate in recipe.rates:
-        _train_stage(network, films, tuning, recipe, rate, run, rng, tick)
-    network.load_state_dict(run.best)
-    return network.eval(), run.aucs
+    course = Course(recipe)
+    of = json.dumps([recipe.facts(), films.digest(), tuning.digest()]) if kept else ""
+    if kept and kept.exists():
+        course.resume(kept, of)
+    while not course.over:
+        merit = course.epoch(films, tuning)
+        if kept:
+            course.checkpoint(kept, of)
+        tick(merit)
+    course.network.load_state_dict(course.run.best)
+    return course.network.eval(), course.run.merits
 
 
-def film_scores(network: OpscanResNet18, images: Images) -> NDArray[np.float64]:
+def film_scores(network: FilmNetwork, images: Images) -> Scores:
     """Score films as intake does: the mean of ten crops."""
     return np.array([score(network, image).mean for image in images])
 
 
-def fold_numbers(positive: Labels, folds: int, seed: int) -> NDArray[np.intp]:
-    """Deal films into folds at random, so that each has its share of positives."""
-    if not 3 <= folds <= positive.sum():
-        raise ValueError(f"Folds must number 3 to {positive.sum()} (the positive films), not {folds}.")
-    rng, numbers = np.random.default_rng(seed), np.empty(len(positive), np.intp)
+def fold_numbers(
+    positive: Labels, folds: int, seed: int, participants: NDArray[np.str_] | None = None
+) -> NDArray[np.intp]:
+    """Deal films into folds at random, those of a participant together, so that each has its share of positives."""
+    whose = np.arange(len(positive)) if participants is None else participants
+    people, index = np.unique(whose, return_inverse=True)
+    ill = np.zeros(len(people), bool)
+    np.logical_or.at(ill, index, positive)
+    if not 3 <= folds <= min(ill.sum(), (~ill).sum()):
+        most = min(int(ill.sum()), int((~ill).sum()))
+        raise ValueError(f"Folds must number 3 to {most} (the people with the rarer outcome), not {folds}.")
+    rng, numbers = np.random.default_rng(seed), np.empty(len(people), np.intp)
     for side in (True, False):
-        members = rng.permutation(np.flatnonzero(positive == side))
+        members = rng.permutation(np.flatnonzero(ill == side))
         numbers[members] = np.arange(len(members)) % folds
-    return numbers
+    return numbers[index]
 
 
 def cross_validate(
-    films: Films, folds: int, recipe: Recipe, tick: Tick = lambda auc: None
-) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Score every film by a network that saw it neither in training nor in tuning; return scores and folds.
+    films: Films, recipe: Recipe, tick: Tick = lambda merit: None, kept: Path | None = None
+) -> tuple[Scores, NDArray[np.intp]]:
+    """Score every film by a network that saw none of its owner's, in training or tuning; return scores and folds.
 
-    One fold is scored, the next decides when to stop, the others train.
+    One fold is scored, the next decides when to stop, the others train. With `kept`, a folder, each goes on from
+    where it was stopped.
     """
-    numbers, scores = fold_numbers(films.positive, folds, recipe.seed), np.empty(len(films.positive))
-    for fold in range(folds):
-        tuning = numbers == (fold + 1) % folds
-        network, _ = train(films.subset((numbers != fold) & ~tuning), films.subset(tuning), recipe, tick)
+    numbers = fold_numbers(films.positive, recipe.folds, recipe.seed, films.participants)
+    scores = np.empty(len(films.positive))
+    for fold in range(recipe.folds):
+        tuning = numbers == (fold + 1) % recipe.folds
+        taught, tuned = films.subset((numbers != fold) & ~tuning), films.subset(tuning)
+        checkpoint = kept / f"fold-{fold + 1}.safetensors" if kept else None
+        network, _ = train(taught, tuned, recipe, tick, checkpoint)
         scores[numbers == fold] = film_scores(network, films.subset(numbers == fold).images)
     return scores, numbers

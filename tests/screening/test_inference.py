@@ -12,10 +12,10 @@ import torch
 from django.conf import settings
 from safetensors.torch import save as dump_tensors
 
+from screening.evaluation import auc_interval
 from screening.inference import NotScored, RiskModel, load_model, save_model
 from screening.manifests import DEMONSTRATION_MODEL, ModelRefused
-from screening.networks import initialized
-from screening.training import auc_interval
+from screening.networks import DENSENET121, initialized
 from screening.training_sets import phantom_scores
 from tests.dicom import ramp
 
@@ -48,6 +48,17 @@ def rewrite(manifest: Path, **changes) -> Path:
 
 def picture() -> np.ndarray:
     return ramp(512, 512) / 255
+
+
+def test_a_densenet_is_served_like_the_published_network(tmp_path, monkeypatch):
+    monkeypatch.setattr("screening.reference.STUDIES", 2)
+    network = initialized(4, seed=1, architecture=DENSENET121)
+    save_model(network, tmp_path / "dense-1.json", **FACTS)
+    model = load_model(tmp_path / "dense-1.json")
+    assert model.manifest.architecture == DENSENET121
+    assert model.score(picture()).mean == pytest.approx(
+        RiskModel(model.manifest, network).score(picture()).mean
+    )
 
 
 def test_a_score_is_ten_probabilities_and_their_mean():

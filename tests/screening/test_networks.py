@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from screening.networks import OpscanResNet18, initialized, parameter_count
+from screening.networks import DENSENET121, FilmNetwork, initialized, parameter_count
 
 
 @pytest.fixture(scope="module")
-def full() -> OpscanResNet18:
+def full() -> FilmNetwork:
     return initialized(64, seed=1).eval()
 
 
@@ -91,3 +91,24 @@ def test_a_seed_gives_the_same_network_whatever_was_drawn_before():
     torch.rand(7)
     second = initialized(4, seed=5)
     assert all(map(torch.equal, first.state_dict().values(), second.state_dict().values()))
+
+
+def test_densenet_121_is_the_named_one_for_one_gray_channel():
+    """6,953,856 parameters before the last layer for three channels (Huang et al. 2017, as torchvision counts)."""
+    network = initialized(64, seed=1, architecture=DENSENET121)
+    two_channels_less, last_layer = 2 * 64 * 7 * 7, 1024 + 1
+    assert parameter_count(network) == 6_953_856 - two_channels_less + last_layer
+
+
+def test_densenet_takes_a_step_and_its_parts_make_up_the_whole():
+    network, crops = initialized(8, seed=1, architecture=DENSENET121), torch.rand(2, 3, 224, 224)
+    again = initialized(8, seed=1, architecture=DENSENET121)
+    assert all(map(torch.equal, network.state_dict().values(), again.state_dict().values()))
+
+    network.train()(crops).sum().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+    network.eval()
+    with torch.inference_mode():
+        gray = crops[:, :1].expand(-1, 3, -1, -1)
+        assert network.features(gray).shape == (2, 256 // 16 * 8, 7, 7)
+        assert torch.allclose(network(gray), network.body(gray[:, :1])[:, 0])

@@ -5,6 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from screening.evaluation import auc_of
 from screening.phantoms import (
     OSTEOPOROSIS,
     Anatomy,
@@ -17,7 +18,6 @@ from screening.phantoms import (
 )
 from screening.reasons import FilmProblem, Reason
 from screening.sandbox import read_image
-from screening.training import auc_of
 from screening.training_sets import phantoms
 from tests.dicom import read_film
 

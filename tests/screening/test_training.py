@@ -1,37 +1,25 @@
 """The published recipe, its figures and its honesty."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from screening import training
+from screening.checkpoints import write_whole
 from screening.networks import initialized
-from screening.training import Films, Recipe, auc_interval, auc_of, cross_validate, fold_numbers, train
+from screening.recipes import Recipe
+from screening.training import Course, Films, cross_validate, fold_numbers, train
 
-SMALL = Recipe(width=4, rates=(1e-2,), epochs=2, batches=3, half_batch=4, patience=5, seed=3)
+SMALL = Recipe(width=4, rates=(1e-2,), epochs=2, batches=3, half_batch=4, patience=5, folds=3, seed=3)
 
 
 def bright_or_dark(count: int, seed: int = 1) -> Films:
     """Return films that differ by brightness: easy to learn."""
     rng, positive = np.random.default_rng(seed), np.arange(count) % 2 == 0
     return Films([rng.random((256, 256)) * 0.3 + 0.6 * truth for truth in positive], positive)
-
-
-def test_the_area_under_the_curve_counts_pairs_and_halves_ties():
-    scores, positive = np.array([3, 4, 2, 1, 2.0]), np.array([True, True, True, False, False])
-    assert auc_of(scores, positive) == pytest.approx(5.5 / 6)
-
-
-def test_delong_s_interval_by_hand():
-    # cases 3, 4, 2 beat 1, 1 and 3/4 of the others; the others 1, 2 lose to 1 and 5/6 of the cases
-    scores, positive = np.array([3, 4, 2, 1, 2.0]), np.array([True, True, True, False, False])
-    error = (np.var([1, 1, 0.75], ddof=1) / 3 + np.var([1, 5 / 6], ddof=1) / 2) ** 0.5
-    assert auc_interval(scores, positive) == pytest.approx((11 / 12, 11 / 12 - 1.959964 * error, 1))
-
-
-def test_youden_s_cut_off_lies_between_the_groups():
-    scores = np.array([0.1, 0.2, 0.3, 0.6, 0.8])
-    assert training.youden_threshold(scores, scores > 0.5) == 0.45
 
 
 def test_a_batch_is_half_positive_and_within_range():
@@ -46,7 +34,7 @@ def test_a_batch_is_mirrored_as_a_whole_or_not_at_all():
     ramp = np.tile(np.linspace(0, 1, 224), (4, 224, 1))
     directions = set()
     for seed in range(8):
-        varied = training._jitter(ramp, np.random.default_rng(seed))
+        varied = training._jitter(ramp, Recipe(), np.random.default_rng(seed))
         rising = varied[:, 0, -1] > varied[:, 0, 0]
         assert rising.all() or not rising.any()
         directions.add(bool(rising.all()))
@@ -100,7 +88,7 @@ def test_more_folds_than_positives_are_refused():
 def test_no_film_is_scored_by_a_network_that_saw_it(monkeypatch):
     films, seen = bright_or_dark(12), []
 
-    def note(taught, tuning, recipe, tick):
+    def note(taught, tuning, recipe, tick, kept):
         seen.append({id(image) for image in (*taught.images, *tuning.images)})
         return None, []
 
@@ -111,5 +99,98 @@ def test_no_film_is_scored_by_a_network_that_saw_it(monkeypatch):
 
     monkeypatch.setattr(training, "train", note)
     monkeypatch.setattr(training, "film_scores", score_apart)
-    scores, numbers = cross_validate(films, 3, SMALL)
+    scores, numbers = cross_validate(films, SMALL)
     assert (scores == 0.5).all() and set(numbers) == {0, 1, 2} and len(seen) == 3
+
+
+def test_the_films_of_a_person_stay_together():
+    whose = np.array([f"person {number // 3}" for number in range(36)])
+    positive = np.arange(36) % 12 == 0
+    numbers = fold_numbers(positive, 3, seed=1, participants=whose)
+    assert all(len(set(numbers[whose == one])) == 1 for one in whose)
+    assert [int(positive[numbers == fold].sum()) for fold in range(3)] == [1] * 3
+
+
+def test_a_run_goes_on_from_its_checkpoint_as_if_nothing_had_been(tmp_path):
+    films, tuning, path = bright_or_dark(8), bright_or_dark(8, seed=2), tmp_path / "run.safetensors"
+    whole, parted = Course(SMALL), Course(SMALL)
+    whole.epoch(films, tuning)
+    parted.epoch(films, tuning)
+    parted.checkpoint(path, "this")
+
+    again = Course(SMALL)
+    again.resume(path, "this")
+    assert again.epoch(films, tuning) == whole.epoch(films, tuning)
+    assert again.run.merits == whole.run.merits and again.over == whole.over
+    for ours, theirs in zip(again.network.parameters(), whole.network.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    with pytest.raises(ValueError, match="another recipe or with other films"):
+        again.resume(path, "that")
+
+
+def test_a_damaged_checkpoint_says_what_to_do(tmp_path):
+    path = tmp_path / "run.safetensors"
+    Course(SMALL).checkpoint(path, "this")
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ValueError, match="Delete it"):
+        Course(SMALL).resume(path, "this")
+
+
+def test_a_checkpoint_is_whole_or_not_there(tmp_path, monkeypatch):
+    """The process may be stopped at any time: the old file stays until the new one is complete."""
+    path = tmp_path / "state"
+    write_whole(path, b"old")
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.fsync", stop)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+
+
+def test_t_scores_are_taught_as_what_lies_below_the_bound():
+    films = replace(bright_or_dark(4), t_scores=np.array([-3.5, -2.5, -1.0, 0.5]))
+    assert films.aims("t_score").tolist() == [1, 0, -1.5, -3]
+    assert training._loss(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 0.0]), "t_score").item() == 2
+    with pytest.raises(ValueError, match="column t_score"):
+        bright_or_dark(4).aims("t_score")
+
+
+def test_t_scores_are_learned():
+    taught = bright_or_dark(12)
+    films = replace(taught, t_scores=np.where(taught.positive, -4.0, -1.0))
+    network, merits = train(films, films, replace(SMALL, target="t_score"))
+    logits = training.center_scores(network, films.images)
+    assert logits[films.positive].min() > logits[~films.positive].max()
+    error = ((logits - films.aims("t_score")) ** 2).mean()
+    assert max(merits) == pytest.approx(-error, rel=1e-4)  # the epoch with the least error is kept
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"widths": 4}, "no widths"),
+        ({"width": 0}, "width must be at least 1, not 0"),
+        ({"width": 4.5}, "width must be a whole number, not 4.5"),
+        ({"width": True}, "whole number, not True"),
+        ({"flip": 2}, "flip must be at most 1.0, not 2"),
+        ({"rates": []}, "rates must be learning rates"),
+        ({"rates": [2]}, "rates must be learning rates"),
+        ({"rates": 0.1}, "rates must be learning rates"),
+        ({"architecture": "resnet50"}, "opscan-resnet18-v2 or densenet121, not 'resnet50'"),
+        ({"architecture": []}, "architecture must be"),
+        ({"target": "fracture"}, "target must be osteoporosis or t_score"),
+        ({"weight_decay": float("nan")}, "weight_decay must be"),
+        ([], "JSON object"),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_refused(said, message):
+    with pytest.raises(ValueError, match=message):
+        Recipe.of(said)
+
+
+def test_a_recipe_survives_being_written():
+    recipe = Recipe(architecture="densenet121", target="t_score", rates=(0.1, 0.2), patience=2)
+    assert Recipe.of(json.loads(json.dumps(recipe.facts()))) == recipe

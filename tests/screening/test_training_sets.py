@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from matplotlib.image import imsave
 
 from screening.training_sets import BadLabels, labeled_films, phantom_films
-from tests.dicom import REAL_FILMS, chest_film, lateral_film, needs_real_films
+from tests.dicom import REAL_FILMS, chest_film, lateral_film, needs_real_films, ramp
 
 
 @pytest.fixture
@@ -31,6 +32,10 @@ def test_films_are_read_and_resized_with_their_labels(folder):
         ("file,label\na.dcm,1\n", "lacks the column osteoporosis"),
         ("file,osteoporosis\n", "names no film"),
         ("file,osteoporosis\na.dcm,yes\n", "Line 2: osteoporosis must be 0 or 1, not 'yes'"),
+        ("file,osteoporosis,t_score\na.dcm,0,-2.6\n", "Line 2: osteoporosis is 0 and the T-score -2.6"),
+        ("file,t_score\na.dcm,low\n", "Line 2: a T-score lies between -10 and 10, not 'low'"),
+        ("file,osteoporosis,participant\na.dcm,1,\n", "Line 2: it is not said whose film a.dcm is"),
+        ("file,osteoporosis,age\na.dcm,1,085Y\n", "Line 2: an age is 0 to 120 years, not '085Y'"),
         ("file,osteoporosis\na.dcm,1\nb.dcm,0\n", "Line 3: b.dcm cannot be used"),
         ("file,osteoporosis\nlateral.dcm,0\n", "Line 2: lateral.dcm cannot be used: This is a lateral view"),
     ],
@@ -54,3 +59,26 @@ def test_real_films_come_with_their_labels(tmp_path):
     (tmp_path / "labels.csv").write_text("\n".join(some))
     films = labeled_films(REAL_FILMS, tmp_path / "labels.csv")
     assert films.positive.tolist() == [True, True, False, False, False]
+
+
+def test_a_list_tells_whose_film_it_is_and_what_is_known(folder):
+    imsave(folder / "b.png", ramp(300, 260) / 255, cmap="gray")
+    films = listed(
+        folder, "file,t_score,participant,sex,age,site\na.dcm,-2.5,p1,F,64,\nb.png,-1.0,p2,,80,North\n"
+    )
+    assert films.positive.tolist() == [True, False] and films.t_scores.tolist() == [-2.5, -1.0]
+    assert films.participants.tolist() == ["p1", "p2"]
+    assert {name: column.tolist() for name, column in films.facts.items()} == {
+        "sex": ["F", "not known"],
+        "age": ["50 to 64", "75 and older"],
+        "device": ["FUJIFILM Corporation", "not known"],
+        "site": ["not known", "North"],
+    }
+
+
+def test_a_png_is_read_as_the_published_code_does(folder):
+    colors = np.zeros((300, 260, 4))
+    colors[..., 0], colors[..., 3] = 1, 0.5
+    imsave(folder / "b.png", colors)
+    films = listed(folder, "file,osteoporosis\nb.png,1\n")
+    assert films.images[0] == pytest.approx(np.full((295, 256), 1 / 3))
