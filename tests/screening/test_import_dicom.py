@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from screening.management.commands.import_dicom import wait_until_scored
-from screening.models import ModelVersion, Radiograph, Receipt, Score
+from screening.models import ModelVersion, Radiograph, Receipt
 from screening.services import cohort, registry, scoring
 from screening.vocabulary import FilmState
 from tests import dicom
@@ -176,7 +176,7 @@ def labels() -> dict[str, dict[str, str]]:
 
 @dicom.needs_real_films
 @pytest.mark.slow
-def test_sixty_real_films_are_taken_scored_once_and_name_nobody(world, settings):
+def test_sixty_real_films_are_taken_once_and_name_nobody(world, settings):
     answers = send(world, dicom.REAL_FILMS)
 
     outcomes = [(a["outcome"], a["reason"]) for a in answers if a["file"].endswith(".dcm")]
@@ -187,11 +187,6 @@ def test_sixty_real_films_are_taken_scored_once_and_name_nobody(world, settings)
     again = send(world, dicom.REAL_FILMS)
     assert {a["outcome"] for a in again if a["file"].endswith(".dcm")} == {"already_received"}
     assert (Radiograph.objects.count(), Participant.objects.count()) == (60, 60)
-
-    films = list(Radiograph.objects.values_list("pk", flat=True))
-    assert [scoring.score_film(film) for film in films] == [True] * 60
-    assert not any(scoring.score_film(film) for film in films)
-    assert Score.objects.count() == 60
 
 
 def _check_people(world: World) -> None:

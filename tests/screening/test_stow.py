@@ -3,21 +3,17 @@
 import base64
 import json
 import logging
-from collections import Counter
 
 import pytest
 import requests
-from dicomweb_client.api import DICOMwebClient
-from dicomweb_client.session_utils import create_session_from_user_pass
 from django.test import Client
-from pydicom import dcmread
 
 from screening import stow
 from screening.models import Radiograph, Receipt
 from tests import dicom
 from tests.factories import PASSWORD, appoint, make_user
-from tests.screening.test_listener import add_device, no_database
-from tests.senders import listener, needs_dcmtk, storescu, web
+from tests.screening.test_listener import no_database
+from tests.senders import web
 from trial.models import Person
 from trial.roles import Role
 from trial.services import trials
@@ -178,27 +174,3 @@ def test_68_without_a_database_nobody_is_answered_yes(tmp_path, world, machine):
 
     assert lost.status_code == 503 and "send it again later" in json.loads(lost.text)["message"]
     assert found.status_code == 200 and Receipt.objects.count() == 1
-
-
-@pytest.mark.slow
-@needs_dcmtk
-@dicom.needs_real_films
-@pytest.mark.django_db(transaction=True)
-def test_the_real_films_come_once_whichever_way_they_come(tmp_path, world, machine):
-    add_device(world)
-    films = sorted(dicom.REAL_FILMS.glob("*.dcm"))
-    by_web, by_store = films[:36], films[24:]  # twelve come both ways, in files that differ
-    with web(tmp_path) as address:
-        client = DICOMwebClient(
-            f"{address}/dicom-web",
-            session=create_session_from_user_pass(machine.username, PASSWORD),
-        )
-        answer = client.store_instances([dcmread(film) for film in by_web])
-    with listener(tmp_path) as (port, _):
-        sent = storescu(port, *by_store, options=("-xr",))
-
-    assert len(answer.ReferencedSOPSequence) == len(by_web) and "FailedSOPSequence" not in answer
-    assert sent.returncode == 0, sent.stdout[-2000:]
-    assert Radiograph.objects.filter(state="eligible").count() == len(films)
-    came = Counter(Receipt.objects.values_list("source", "outcome"))
-    assert came == {("stow", "accepted"): 36, ("dicom", "accepted"): 24, ("dicom", "already_received"): 12}
