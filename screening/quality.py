@@ -60,6 +60,9 @@ LIMITS = {
     Code.TEXT: 5,
 }
 ABOVE = frozenset({Code.BORDER, Code.SHAPE, Code.TEXT})
+# Such a film waits until a person has looked; the others are flagged: a faint film may be read all the same, and a
+# heart can lie at the right.
+HOLDING = frozenset(Code) - {Code.LOW_CONTRAST, Code.MIRRORED}
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,9 @@ class Flag(StrEnum):
     CHARSET_UNKNOWN = "charset_unknown"
     PRIVATE_DROPPED = "private_dropped"
     SECONDARY_CAPTURE = "secondary_capture"
+    # of the picture: see quality.HOLDING for what holds a film instead
+    LOW_CONTRAST = "low_contrast"
+    MIRRORED = "mirrored"
 
 
 class FilmProblem(ValueError):

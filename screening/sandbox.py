@@ -22,6 +22,7 @@ import numpy as np
 
 from screening.dicom import FRONTAL, LARGEST_FILE, Film
 from screening.pixels import LARGEST_SIDE, Image
+from screening.quality import Code
 from screening.reasons import FilmProblem, Reason, Rejected, SetAside
 
 STARTS_WITHIN = 30  # seconds: the nursery imports its readers before it answers for the first time
@@ -120,6 +121,11 @@ class Reading:
         """Return the film de-identified: see `deidentification.deidentify`."""
         answer, file = self._ask("clean", uids=dict(uids), shift_days=shift_days, subject=subject)
         return Clean(file, {str(name): str(value) for name, value in answer["removed"].items()})
+
+    def quality(self) -> dict[Code, float]:
+        """Return what is wrong with the picture and what was measured: see `quality.findings`."""
+        answer, _ = self._ask("quality")
+        return {code: float(answer["findings"][code]) for code in Code if code in answer["findings"]}
 
     def image(self) -> Image:
         """Return the picture, (rows, columns) of float64 in [0, 1]."""

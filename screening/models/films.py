@@ -14,6 +14,7 @@ from trial.models import (
     Clinical,
     Participant,
     Person,
+    Site,
     Trial,
     User,
     choices,
@@ -46,6 +47,14 @@ class Radiograph(Clinical):
     SITE_PATH = "participant__site"
 
     trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="radiographs")
+    site = models.ForeignKey(
+        Site,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="Where the film was sent; empty for films of earlier releases.",
+    )
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="radiographs")
     participant = models.ForeignKey(
         Participant, on_delete=models.PROTECT, related_name="radiographs", null=True, blank=True
@@ -70,6 +79,14 @@ class Radiograph(Clinical):
     file = models.FileField(upload_to=film_path, max_length=200, blank=True)
     flags = models.JSONField(
         default=list, blank=True, help_text="What is odd about the film, by code: see reasons.Flag."
+    )
+    findings = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="What is wrong with the picture, by code: what was measured. See quality.Code.",
+    )
+    quality_version = models.CharField(
+        max_length=40, blank=True, help_text="By what the picture was looked at; empty when it was not."
     )
     crosswalk_sealed = models.BinaryField(null=True)
     source = models.CharField(max_length=20)

@@ -5,6 +5,7 @@ from typing import Any
 from django.db import connection
 
 from screening.models import Radiograph
+from screening.quality import HOLDING, Code
 from screening.reasons import Reason
 from screening.vocabulary import COUNTING, FilmState, IntakeReason
 from trial.models import Allocation, Severity, Trial, User
@@ -20,7 +21,7 @@ DISPUTED = {
 class Held(Exception):
     """The film is kept, but out of the count until a person has looked."""
 
-    def __init__(self, reason: IntakeReason) -> None:
+    def __init__(self, reason: IntakeReason | Code) -> None:
         self.reason = reason
 
 
@@ -74,7 +75,7 @@ def _repeats(film: Radiograph, row: Radiograph) -> bool:
     """Say whether an earlier film of the same picture and person stands in for this one."""
     if film.reason == IntakeReason.UID_REUSED:
         return film.sop_instance_hash == row.sop_instance_hash
-    return film.state in COUNTING or film.reason in DISPUTED
+    return film.state in COUNTING or film.reason in DISPUTED or film.reason in HOLDING
 
 
 def _dispute(film: Radiograph, reason: IntakeReason, by: User | None) -> None:

@@ -1,12 +1,20 @@
 """Films that are kept but count for nobody until something is known or somebody has looked."""
 
 from screening.models import Radiograph
+from screening.quality import HOLDING, Code
 from screening.services.duplicates import Held, check_study, move, twin_of
 from screening.services.identification import Claim, contradicts, learn
 from screening.vocabulary import FilmState, IntakeReason
 from trial import audit
 from trial.models import Participant, PersonKey, Trial, User
 from trial.states import State
+
+
+def check_picture(row: Radiograph) -> None:
+    """Raise Held where something is wrong with the picture for which a person must look."""
+    for code in Code:
+        if code in HOLDING and code in row.findings:
+            raise Held(code)
 
 
 def settled(claim: Claim, known: Participant, by: User | None) -> Participant:

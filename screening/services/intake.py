@@ -14,12 +14,14 @@ from screening import sandbox
 from screening.deidentification import keyed_uid
 from screening.dicom import Film, file_sha256
 from screening.models import Device, Radiograph, Receipt, RiskAssessment, film_path
+from screening.quality import HOLDING, QUALITY_VERSION, Code
 from screening.reasons import Reason, Rejected, SetAside
 from screening.services.duplicates import Held, check_study, move, queue_up, twin_of
-from screening.services.held_films import reconsider, settled
+from screening.services.held_films import check_picture, reconsider, settled
 from screening.services.identification import Claim, contradicts
 from screening.services.site_intake import accepts_secondary_captures
-from screening.vocabulary import INTAKE_SENTENCES, FilmState, IntakeReason, ReceiptOutcome
+from screening.steps import intake_sentence
+from screening.vocabulary import FilmState, IntakeReason, ReceiptOutcome
 from trial import audit
 from trial.crypto import derived_key, encrypt
 from trial.models import Participant, Person, PersonKey, Site, Trial, TrialKind, User
@@ -79,8 +81,7 @@ class _Delivery:
             received_from=self.by,
             device=self.device,
         )
-        said = message or INTAKE_SENTENCES[IntakeReason(reason)]
-        return Answer(outcome, str(reason), said, row.pk if row else None)
+        return Answer(outcome, str(reason), message or intake_sentence(str(reason)), row.pk if row else None)
 
 
 def _refuse_beside_counts(trial: Trial) -> None:
@@ -177,6 +178,7 @@ def _set_aside(problem: SetAside, reading: sandbox.Reading, delivery: _Delivery)
             return delivery.answer(ReceiptOutcome.ALREADY_RECEIVED, IntakeReason.SAME_IMAGE, known)
         row.participant = Participant.objects.filter(trial=row.trial, person=person).first()
         if film.pixel_sha256:  # for a person to look at
+            _look_at(row, reading)
             return _keep(row, film, reading, delivery, problem.code, problem.message)
         row.save()
         move(row, FilmState.SET_ASIDE, problem.code)
@@ -187,12 +189,14 @@ def _take(film: Film, reading: sandbox.Reading, delivery: _Delivery) -> Answer:
     queue_up(delivery.trial, film.pixel_sha256, film.sop_instance_uid, film.study_instance_uid)
     person = people.ensure_person(delivery.trial, new=_new_person(film), by=delivery.by)
     row = _row(film, delivery, person)
-    held = None
+    _look_at(row, reading)
+    held: IntakeReason | Code | None = None
     try:
         if twin := twin_of(row, delivery.by):
             reason, known = twin
             return delivery.answer(ReceiptOutcome.ALREADY_RECEIVED, reason, known)
         check_study(row, delivery.by)
+        check_picture(row)
         row.participant = _owner(film, delivery, person)
     except Held as doubt:
         held = doubt.reason
@@ -233,6 +237,7 @@ def _row(film: Film, delivery: _Delivery, person: Person) -> Radiograph:
     key = derived_key(f"uids:{delivery.trial.pk}")
     return Radiograph(
         trial=delivery.trial,
+        site=delivery.site,
         person=person,
         sop_instance_hash=hmac.digest(key, film.sop_instance_uid.encode(), "sha256"),
         study_hash=hmac.digest(key, film.study_instance_uid.encode(), "sha256"),
@@ -250,6 +255,15 @@ def _row(film: Film, delivery: _Delivery, person: Person) -> Radiograph:
     )
 
 
+def _look_at(row: Radiograph, reading: sandbox.Reading) -> None:
+    """Write on the row what is wrong with its picture, if the protocol wants it looked at."""
+    if not row.trial.protocol.looks_at_pictures:
+        return
+    found = reading.quality()
+    row.findings, row.quality_version = {str(code): value for code, value in found.items()}, QUALITY_VERSION
+    row.flags += [str(code) for code in found if code not in HOLDING]
+
+
 def _side(pixels: int | None) -> int | None:
     return pixels if pixels is not None and 0 <= pixels <= LARGEST_SIDE else None
 
@@ -259,7 +273,7 @@ def _keep(
     film: Film,
     reading: sandbox.Reading,
     delivery: _Delivery,
-    held: IntakeReason | Reason | None,
+    held: IntakeReason | Reason | Code | None,
     message: str = "",
 ) -> Answer:
     """Write the de-identified file, synced, then the row and the receipt; without the row, no file."""
