@@ -127,6 +127,10 @@ class Reading:
         answer, _ = self._ask("quality")
         return {code: float(answer["findings"][code]) for code in Code if code in answer["findings"]}
 
+    def picture(self, side: int) -> bytes:
+        """Return the picture as a PNG, its longer side at most `side` pixels."""
+        return self._ask("picture", side=side)[1]
+
     def image(self) -> Image:
         """Return the picture, (rows, columns) of float64 in [0, 1]."""
         answer, payload = self._ask("image")
@@ -175,6 +179,13 @@ def read_pixels(data: bytes) -> Image:
     with reading() as film:
         film.load(data)
         return film.image()
+
+
+def read_picture(data: bytes, *, side: int) -> bytes:
+    """Return a stored film's picture as a PNG for a page; raise Rejected when the file was damaged since."""
+    with reading() as film:
+        film.load(data)
+        return film.picture(side)
 
 
 def _film(facts: dict[str, Any]) -> Film:

@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
+import PIL.Image
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, RLELossless
@@ -72,6 +73,14 @@ class Bench:
     def quality(self, _: bytes) -> Answer:
         """Return what is wrong with the picture, by code: what was measured."""
         return {"findings": {found.code: found.value for found in findings(pixels(self.dataset))}}, b""
+
+    def picture(self, _: bytes, *, side: int) -> Answer:
+        """Return the picture as a PNG, its longer side at most `side`."""
+        shades = np.rint(np.clip(pixels(self.dataset), 0, 1) * 255).astype(np.uint8)
+        small, png = PIL.Image.fromarray(shades), BytesIO()
+        small.thumbnail((side, side))
+        small.save(png, "PNG")
+        return {}, png.getvalue()
 
     def image(self, _: bytes) -> Answer:
         """Return the picture in [0, 1]."""

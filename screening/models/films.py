@@ -8,6 +8,7 @@ from screening.models.devices import Device
 from screening.vocabulary import (
     COUNTING,
     FilmState,
+    Look,
     ReceiptOutcome,
 )
 from trial.models import (
@@ -21,6 +22,7 @@ from trial.models import (
     one_of,
     tracked,
 )
+from trial.protocol_parts import View
 from trial.roles import Permission
 
 
@@ -124,6 +126,36 @@ class Radiograph(Clinical):
 
     def __str__(self) -> str:
         return f"film {str(self.pk)[:8]}"
+
+
+@tracked()
+class FilmDecision(Clinical):
+    """What a person decided of a held film, and why; never changed."""
+
+    SEE = Permission.SEE_INTAKE
+    TRIAL_PATH = "radiograph__trial"
+    SITE_PATH = "radiograph__participant__site"
+
+    radiograph = models.ForeignKey(Radiograph, on_delete=models.PROTECT, related_name="decisions")
+    decision = models.CharField(max_length=8, choices=choices(Look))
+    held_for = models.CharField(max_length=40, help_text="The film's reason then.")
+    view = models.CharField(
+        max_length=2, blank=True, choices=choices(View), help_text="As seen, where the header states none."
+    )
+    reason = models.CharField(max_length=400)
+    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    recorded_at = models.DateTimeField(db_default=Now(), editable=False, help_text="When (UTC).")
+
+    class Meta:
+        ordering = ["recorded_at"]
+        constraints = [
+            one_of("decision", Look, "film_decision_known"),
+            models.CheckConstraint(condition=~Q(reason=""), name="a_film_is_decided_for_a_reason"),
+            models.CheckConstraint(
+                condition=~Q(decision="take", held_for="view_unknown") | ~Q(view=""),
+                name="a_film_without_view_is_given_one",
+            ),
+        ]
 
 
 class Receipt(Clinical):

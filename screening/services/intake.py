@@ -3,12 +3,10 @@
 import hmac
 import json
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
 from django.core.files.base import ContentFile
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from screening import sandbox
 from screening.deidentification import keyed_uid
@@ -17,22 +15,20 @@ from screening.models import Device, Radiograph, Receipt, RiskAssessment, film_p
 from screening.quality import HOLDING, QUALITY_VERSION, Code
 from screening.reasons import Reason, Rejected, SetAside
 from screening.services.duplicates import Held, check_study, move, queue_up, twin_of
-from screening.services.held_films import check_picture, reconsider, settled
-from screening.services.identification import Claim, contradicts
+from screening.services.held_films import check_picture, reconsider
+from screening.services.identification import Claim, owner
 from screening.services.site_intake import accepts_secondary_captures
 from screening.steps import intake_sentence
 from screening.vocabulary import FilmState, IntakeReason, ReceiptOutcome
 from trial import audit
 from trial.crypto import derived_key, encrypt
 from trial.models import Participant, Person, PersonKey, Site, Trial, TrialKind, User
-from trial.protocol_parts import UnknownPerson
 from trial.services import people
 from trial.services.trials import Refused, require_open
 
 LONGEST_SHIFT = 365  # days; dates in stored files move back by one number a person, so that intervals survive
 LARGEST_SIDE = 65535  # Rows and Columns are 16 bit numbers; anything else in a header is nonsense
 TRIES = 3
-DAY = timedelta(days=1)  # a film may come from a place where it is tomorrow already
 # No header's text holds this character, and it is no blank, so that nobody's number is taken for the want of one.
 NO_NUMBER = "\x02"
 
@@ -197,28 +193,11 @@ def _take(film: Film, reading: sandbox.Reading, delivery: _Delivery) -> Answer:
             return delivery.answer(ReceiptOutcome.ALREADY_RECEIVED, reason, known)
         check_study(row, delivery.by)
         check_picture(row)
-        row.participant = _owner(film, delivery, person)
+        new, site = _new_person(film), delivery.site
+        row.participant = owner(Claim.of(film), person, new=new, trial=row.trial, site=site, by=delivery.by)
     except Held as doubt:
         held = doubt.reason
     return _keep(row, film, reading, delivery, held)
-
-
-def _owner(film: Film, delivery: _Delivery, person: Person) -> Participant:
-    """Return whose film this is, registered now if the protocol lets a film do that."""
-    claim = Claim.of(film)
-    if film.study_date > timezone.now().date() + DAY:
-        raise Held(IntakeReason.FUTURE_STUDY)
-    known = Participant.objects.filter(trial=delivery.trial, person=person).first()
-    if contradicts(claim, known):
-        raise Held(IntakeReason.IDENTITY_MISMATCH)
-    if known is None:
-        if delivery.trial.protocol.unknown_person == UnknownPerson.HOLD:
-            raise Held(IntakeReason.UNKNOWN_PERSON)
-        # Another film of theirs may register them at this moment, so what is registered is judged again.
-        known = people.register(delivery.site, new=_new_person(film), by=delivery.by)
-    elif not film.issuer and known.site_id != delivery.site.pk:
-        raise Held(IntakeReason.ISSUER_NOT_STATED)
-    return settled(claim, known, delivery.by)
 
 
 def _new_person(film: Film) -> people.NewPerson:

@@ -166,9 +166,11 @@ def intake_of_day(request: SignedIn) -> HttpResponse:
     """Show, for each trial, what came in on a day and what became of it; never a score."""
     trials = Trial.objects.visible_to(request.user, Permission.SEE_INTAKE).order_by("code")
     trials = trials.exclude(kind=TrialKind.RECORDED)
-    return render(
-        request, "screening/intake.html", {"days": [intake_of(t, request.GET.get("day", "")) for t in trials]}
-    )
+    context = {
+        "days": [intake_of(trial, request.GET.get("day", "")) for trial in trials],
+        "may_decide": Membership.objects.granting(request.user, Permission.DECIDE_FILMS).exists(),
+    }
+    return render(request, "screening/intake.html", context)
 
 
 def intake_of(trial: Trial, typed: str) -> Intake:
