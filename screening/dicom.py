@@ -294,12 +294,13 @@ def _doubt(ds: Dataset, film: Film) -> Reason | None:
     doubts = {
         Reason.UID_CONTRADICTION: ds.file_meta.get("MediaStorageSOPInstanceUID") != film.sop_instance_uid,
         Reason.PATIENT_NOT_NAMED: not film.patient_id,
+        Reason.DATE_CONTRADICTION: bool(film.birth_date and film.birth_date > film.study_date),
+        Reason.AGE_UNCLEAR: bool(text_of(ds, "PatientAge")) and film.patient_age is None,
+        # From here on a look at the picture can settle it, so nothing above may hide behind these.
         Reason.KIND_CONTRADICTION: film.modality not in MODALITIES,
         Reason.BODY_PART_UNKNOWN: not film.body_part,
         Reason.VIEW_UNKNOWN: not film.view,
         Reason.ORIENTATION: film.view in ("PA", "AP") and orientation not in ([""], UPRIGHT),
-        Reason.DATE_CONTRADICTION: bool(film.birth_date and film.birth_date > film.study_date),
-        Reason.AGE_UNCLEAR: bool(text_of(ds, "PatientAge")) and film.patient_age is None,
         Reason.BURNED_IN: bool(film.burned_in),
         Reason.BITS_CONTRADICTION: film.sop_class_uid in RADIOGRAPHS - {uids.ComputedRadiographyImageStorage}
         and ds.get("PixelRepresentation") == 1,  # DX knows no signed values (PS3.3 C.8.11.3)

@@ -1,6 +1,7 @@
 """What must never happen to a film, a call or a scan, as plain SQL. For the functions see trial/triggers.py."""
 
 from screening.model_guards import MODELS
+from screening.quality import BY_A_LOOK
 from screening.referrals import (
     APPOINTMENT_TRANSITIONS,
     TO_BE_CALLED,
@@ -8,6 +9,7 @@ from screening.referrals import (
     AppointmentState,
     ReferralState,
 )
+from screening.vocabulary import IntakeReason
 from trial.chain import chain
 from trial.triggers import (
     constrain,
@@ -28,6 +30,7 @@ APPEND_ONLY = (
     "screening_disclosure",
     "screening_modelsignature",
     "screening_covariatescore",
+    "screening_filmdecision",
 )
 CHANGING = (
     "screening_modelversion",
@@ -48,7 +51,14 @@ STAYS = {
     "screening_modelversion": ("name", "version", "sha256"),
     "screening_standstill": ("trial_id", "reason", "began_at"),
     "screening_siteintake": ("site_id",),
-    "screening_radiograph": ("trial_id", "person_id", "sop_instance_hash", "file_sha256", "pixel_sha256"),
+    "screening_radiograph": (
+        "trial_id",
+        "site_id",
+        "person_id",
+        "sop_instance_hash",
+        "file_sha256",
+        "pixel_sha256",
+    ),
     "screening_riskassessment": ("participant_id",),
     "screening_referral": ("allocation_id",),
     "screening_appointment": ("referral_id", "scheduled_at"),
@@ -250,6 +260,10 @@ BEGIN
         RAISE EXCEPTION 'A film belongs to the participant its patient number names.'
             USING ERRCODE = 'check_violation';
     END IF;
+    IF NEW.site_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM trial_site s
+        WHERE s.id = NEW.site_id AND s.trial_id = NEW.trial_id) THEN
+        RAISE EXCEPTION 'A film comes to a site of its own trial.' USING ERRCODE = 'check_violation';
+    END IF;
     IF NEW.state = 'scored'
        AND NOT EXISTS (SELECT 1 FROM screening_score s WHERE s.radiograph_id = NEW.id) THEN
         RAISE EXCEPTION 'A scored film has a score.' USING ERRCODE = 'check_violation';
@@ -260,6 +274,39 @@ CREATE TRIGGER check_radiograph BEFORE INSERT OR UPDATE ON screening_radiograph
     FOR EACH ROW EXECUTE FUNCTION check_radiograph();
 CREATE TRIGGER check_person_of_trial BEFORE INSERT ON screening_radiograph
     FOR EACH ROW EXECUTE FUNCTION check_person_of_trial();
+"""
+
+# A held film counts only after somebody looked at it, for the very reason it was held for. Who was registered since
+# is the one exception: then it is the registration that says whose film it is.
+LOOKS = f"""
+CREATE OR REPLACE FUNCTION check_decision() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE film record;
+BEGIN
+    SELECT state, reason INTO film FROM screening_radiograph WHERE id = NEW.radiograph_id FOR UPDATE;
+    IF film.state <> 'set_aside' OR film.reason <> NEW.held_for THEN
+        RAISE EXCEPTION 'This film is not held for: %.', NEW.held_for USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.decision = 'take' AND NEW.held_for NOT IN ({", ".join(f"'{code}'" for code in sorted(BY_A_LOOK))}) THEN
+        RAISE EXCEPTION 'A look does not settle: %.', NEW.held_for USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER check_decision BEFORE INSERT ON screening_filmdecision
+    FOR EACH ROW EXECUTE FUNCTION check_decision();
+
+CREATE OR REPLACE FUNCTION check_release() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM screening_filmdecision d
+        WHERE d.radiograph_id = NEW.id AND d.decision = 'take' AND d.held_for = OLD.reason) THEN
+        RAISE EXCEPTION 'A held film counts only when somebody looked and took it.'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER check_release BEFORE UPDATE ON screening_radiograph FOR EACH ROW
+    WHEN (OLD.state = 'set_aside' AND NEW.state <> OLD.state
+          AND OLD.reason NOT IN ('{IntakeReason.UNKNOWN_PERSON}', '{IntakeReason.IDENTITY_MISMATCH}'))
+    EXECUTE FUNCTION check_release();
 """
 
 # What a draw rested on stays as it was, whatever films come later.
@@ -306,6 +353,7 @@ CLOCK = guard_clock(
         "screening_riskassessment",
         "screening_appointment",
         "screening_device",
+        "screening_filmdecision",
     ),
 ) + guard_clock("received_at", ("screening_radiograph", "screening_receipt"))
 
@@ -333,12 +381,12 @@ TRIALS = (
     + guard_trial("site", "screening_device")
     + guard_trial("referral", versioned=("screening_appointment",))
     + guard_trial("exam", "screening_dxameasurement")
-    + guard_trial("radiograph", versioned=("screening_score",))
+    + guard_trial("radiograph", "screening_filmdecision", versioned=("screening_score",))
 )
 
 INSTALL = "\n".join(
     (
         *(guard_tables(APPEND_ONLY, CHANGING), guard_columns(STAYS), ARM_KEYS, MOVES, DATES, CLOCK, TRIALS),
-        *(NO_MORE_DATA, RECEIPTS, DEVICES, CALLS, COMMUNICATIONS, RISK, KEPT_RISKS, SCANS, MODELS),
+        *(NO_MORE_DATA, RECEIPTS, DEVICES, CALLS, COMMUNICATIONS, RISK, KEPT_RISKS, SCANS, MODELS, LOOKS),
     )
 )

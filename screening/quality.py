@@ -11,6 +11,7 @@ from enum import StrEnum
 import numpy as np
 
 from screening.lettering import legible, longest_line
+from screening.reasons import SETTLED_BY_A_LOOK
 from screening.thorax import Fits, Picture, fits, square
 
 QUALITY_VERSION = "drawn-chest/1"
@@ -60,6 +61,11 @@ LIMITS = {
     Code.TEXT: 5,
 }
 ABOVE = frozenset({Code.BORDER, Code.SHAPE, Code.TEXT})
+# Such a film waits until a person has looked; the others are flagged: a faint film may be read all the same, and a
+# heart can lie at the right.
+HOLDING = frozenset(Code) - {Code.LOW_CONTRAST, Code.MIRRORED}
+# What a person who looks at the picture may take a film in for.
+BY_A_LOOK = HOLDING | SETTLED_BY_A_LOOK
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,20 @@ HELD = frozenset(
 )
 
 
+# Of these, who looks at the picture can say that it is a frontal chest all the same; the others contradict who the
+# patient is, which no picture tells.
+SETTLED_BY_A_LOOK = frozenset(
+    {
+        Reason.BODY_PART_UNKNOWN,
+        Reason.VIEW_UNKNOWN,
+        Reason.BURNED_IN,
+        Reason.KIND_CONTRADICTION,
+        Reason.ORIENTATION,
+        Reason.BITS_CONTRADICTION,
+    }
+)
+
+
 class Flag(StrEnum):
     """What is odd about a film that is taken all the same."""
 
@@ -150,6 +164,9 @@ class Flag(StrEnum):
     CHARSET_UNKNOWN = "charset_unknown"
     PRIVATE_DROPPED = "private_dropped"
     SECONDARY_CAPTURE = "secondary_capture"
+    # of the picture: see quality.HOLDING for what holds a film instead
+    LOW_CONTRAST = "low_contrast"
+    MIRRORED = "mirrored"
 
 
 class FilmProblem(ValueError):

@@ -22,6 +22,7 @@ import numpy as np
 
 from screening.dicom import FRONTAL, LARGEST_FILE, Film
 from screening.pixels import LARGEST_SIDE, Image
+from screening.quality import Code
 from screening.reasons import FilmProblem, Reason, Rejected, SetAside
 
 STARTS_WITHIN = 30  # seconds: the nursery imports its readers before it answers for the first time
@@ -121,6 +122,15 @@ class Reading:
         answer, file = self._ask("clean", uids=dict(uids), shift_days=shift_days, subject=subject)
         return Clean(file, {str(name): str(value) for name, value in answer["removed"].items()})
 
+    def quality(self) -> dict[Code, float]:
+        """Return what is wrong with the picture and what was measured: see `quality.findings`."""
+        answer, _ = self._ask("quality")
+        return {code: float(answer["findings"][code]) for code in Code if code in answer["findings"]}
+
+    def picture(self, side: int) -> bytes:
+        """Return the picture as a PNG, its longer side at most `side` pixels."""
+        return self._ask("picture", side=side)[1]
+
     def image(self) -> Image:
         """Return the picture, (rows, columns) of float64 in [0, 1]."""
         answer, payload = self._ask("image")
@@ -169,6 +179,13 @@ def read_pixels(data: bytes) -> Image:
     with reading() as film:
         film.load(data)
         return film.image()
+
+
+def read_picture(data: bytes, *, side: int) -> bytes:
+    """Return a stored film's picture as a PNG for a page; raise Rejected when the file was damaged since."""
+    with reading() as film:
+        film.load(data)
+        return film.picture(side)
 
 
 def _film(facts: dict[str, Any]) -> Film:

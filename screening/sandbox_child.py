@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
+import PIL.Image
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, RLELossless
@@ -26,6 +27,7 @@ from pydicom.uid import UID, DigitalXRayImageStorageForPresentation, ExplicitVRL
 from screening.deidentification import crosswalk, deidentify
 from screening.dicom import check_film, guarded, parse
 from screening.pixels import pixels
+from screening.quality import findings
 from screening.reasons import FilmProblem, SetAside
 
 MEMORY = 2 * 2**30  # bytes of address space
@@ -67,6 +69,18 @@ class Bench:
             deidentify, self.dataset, uid_of=uids.__getitem__, shift_days=shift_days, subject=subject
         )
         return {"removed": removed}, clean
+
+    def quality(self, _: bytes) -> Answer:
+        """Return what is wrong with the picture, by code: what was measured."""
+        return {"findings": {found.code: found.value for found in findings(pixels(self.dataset))}}, b""
+
+    def picture(self, _: bytes, *, side: int) -> Answer:
+        """Return the picture as a PNG, its longer side at most `side`."""
+        shades = np.rint(np.clip(pixels(self.dataset), 0, 1) * 255).astype(np.uint8)
+        small, png = PIL.Image.fromarray(shades), BytesIO()
+        small.thumbnail((side, side))
+        small.save(png, "PNG")
+        return {}, png.getvalue()
 
     def image(self, _: bytes) -> Answer:
         """Return the picture in [0, 1]."""
@@ -112,6 +126,7 @@ def _warm_up() -> None:
     bench = Bench()
     bench.check(buffer.getvalue(), views=["PA"], secondary_capture=False)
     bench.clean(b"", uids={"2.25.1": "2.25.2"}, shift_days=0, subject="nobody")
+    bench.quality(b"")  # makes the drawings that each film is compared with
 
 
 def _live(connection: Connection) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from django.db.models import Exists, OuterRef, Q
 
 from screening.models import Appointment, ContactAttempt, Radiograph, Receipt
+from screening.quality import Code
 from screening.reasons import Reason
 from screening.referrals import AppointmentState, ContactOutcome, ReferralState
 from screening.vocabulary import INTAKE_SENTENCES, FilmState, ReceiptOutcome
@@ -69,7 +70,10 @@ EXAM_STEPS: Steps = {"randomized": ("of people randomized", OF_RANDOMIZED)}
 
 
 # Reason code of intake -> what it means and what to do.
-SENTENCES = {str(r): r.sentence for r in Reason} | {str(r): said for r, said in INTAKE_SENTENCES.items()}
+SENTENCES = {
+    **{str(reason): reason.sentence for reason in (*Reason, *Code)},
+    **{str(reason): said for reason, said in INTAKE_SENTENCES.items()},
+}
 
 
 def intake_sentence(code: str) -> str:

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from screening.stow import StudiesView
-from screening.views import calls, devices, films, outcomes, worklist
+from screening.views import calls, devices, films, held_films, outcomes, worklist
 
 urlpatterns = [
     path("calls/", worklist.worklist, name="worklist"),
@@ -27,6 +27,9 @@ urlpatterns = [
     path("dxa/<uuid:pk>/", outcomes.change_dxa, name="dxa-change"),
     path("films/", films.upload, name="upload"),
     path("films/received/", films.intake_of_day, name="intake"),
+    path("films/held/", held_films.held_films, name="held-films"),
+    path("films/held/<uuid:pk>/", held_films.held_film, name="held-film"),
+    path("films/held/<uuid:pk>/picture/", held_films.held_picture, name="held-picture"),
     path("films/devices/", devices.devices, name="devices"),
     path("films/devices/add/", devices.add_device, name="device-add"),
     path("films/devices/<uuid:pk>/end/", devices.end_device, name="device-end"),

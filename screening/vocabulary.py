@@ -16,6 +16,18 @@ class FilmState(StrEnum):
     FAILED = "failed"
 
 
+class Look(StrEnum):
+    """What a person decided of a held film."""
+
+    TAKE = "take"
+    KEEP_OUT = "keep_out"
+
+    @property
+    def words(self) -> str:
+        """Return what is decided, as a sentence of who decides."""
+        return "It is a frontal chest film: take it" if self is Look.TAKE else "Keep it out"
+
+
 # A film in one of these states may count; two such films never share UID, file or pixels in a trial.
 COUNTING = (FilmState.ELIGIBLE, FilmState.SCORED, FilmState.FAILED)
 

@@ -36,7 +36,7 @@ from trial.models import (
 )
 from trial.partial_dates import PartialDate, parse
 from trial.protocol import Protocol, template
-from trial.protocol_parts import ScoreKind
+from trial.protocol_parts import QualityControl, ScoreKind
 from trial.roles import UNDELEGATED, Role
 from trial.services import delegation, drafts, people, protocols, signatures, trials
 from trial.states import TRIAL_TRANSITIONS, TrialEvent, TrialState
@@ -83,9 +83,15 @@ def make_world(
     kind: str = TrialKind.DEMONSTRATION,
     protocol: Protocol | None = None,
     active: bool = True,
+    real_pictures: bool = False,
 ) -> World:
-    """Make a trial from the OPSCAN template, on a calendar that stands thirty days after its index date."""
+    """Make a trial from the OPSCAN template, on a calendar that stands thirty days after its index date.
+
+    Films of tests are no chests, so their pictures are taken as they are unless `real_pictures` is said.
+    """
     protocol = protocol or template("opscan")
+    if not real_pictures:
+        protocol = replace(protocol, quality_control=QualityControl.OFF)
     offset = (timezone.now().date() - protocol.index_date).days - 30 if kind == TrialKind.DEMONSTRATION else 0
     trial = trials.create_trial(code, title="A trial", kind=kind, clock_offset_days=offset, by=None)
     site = trials.add_site(trial, number=1, name="First site", time_zone="Asia/Taipei", by=None)

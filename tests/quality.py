@@ -227,7 +227,8 @@ Limits: {limits}.
 `screening/quality.py` looks at the picture, not at the header. A drawing of a frontal chest, made of a few curves,
 is laid over the film in eight positions and both polarities (`screening/thorax.py`); letters are sought
 (`screening/lettering.py`); contrast, even borders and shape are measured. Below each limit is a finding; of `border`,
-`shape` and `text` above.
+`shape` and `text` above. `low_contrast` and `mirrored` flag a film; every other finding holds it until a coordinator
+has looked at it, in trials whose protocol says `quality_control: hold`, as the template does.
 
 Measured on 60 public PA films (NIH ChestX-ray14) and altered copies of them. The limits were set on every second
 film by file name, from the first, and on the same half the drawing was chosen among about twenty variants (its

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from uuid import UUID
 
 from django.db import connection, transaction
 
@@ -18,7 +19,7 @@ from screening.models import RiskAssessment, Score
 from screening.referrals import AppointmentEvent, ContactOutcome, IdentityCheck, Means
 from screening.services import cohort, communication, contamination, devices, intake, outcomes, referral
 from screening.vocabulary import DiagnosisCode, DrugClass, Told
-from tests.dicom import text_file
+from tests.dicom import chest_film, text_file
 from tests.factories import (
     PASSWORD,
     World,
@@ -51,6 +52,7 @@ class Stage:
     control: Participant
     low: Participant
     late: Participant  # at high risk, but after the cohort was frozen
+    held: UUID  # a film that waits for a person
     hidden_scores: list[str]  # of everybody outside the screening arm
 
 
@@ -65,6 +67,10 @@ def make_stage(code: str = "DEMO") -> Stage:
     for person, mean in zip(people, means, strict=True):
         add_film(world, person, mean=mean)
     intake.receive(text_file(), site=world.site, source="test", by=world.radiology_it)
+    held = intake.receive(
+        chest_film(ViewPosition=None), site=world.site, source="test", by=world.radiology_it
+    ).film
+    assert held
     pacs = {"name": "PACS", "ae_title": f"PACS-{code}", "address": "192.0.2.7"}
     devices.add_device(world.site, by=world.coordinator, **pacs)
     frozen = freeze_and_sign(world)
@@ -73,7 +79,7 @@ def make_stage(code: str = "DEMO") -> Stage:
     hidden = [mean for person, mean in zip(people, means, strict=True) if person.pk not in screened]
     late = _latecomer(world, mean="0.976543")
     hidden.append("0.976543")
-    stage = Stage(world, in_arm(made, "screening"), in_arm(made, "control"), people[-1], late, hidden)
+    stage = Stage(world, in_arm(made, "screening"), in_arm(made, "control"), people[-1], late, held, hidden)
     _call_and_scan(world, stage.screening)
     for person in (stage.screening, stage.control):
         _usual_care(world, person)

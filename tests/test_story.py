@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
+from django.urls import reverse
 from numpy.random import default_rng
 
 from screening.models import DxaExam, Radiograph
@@ -91,12 +93,13 @@ def is_complaint(said: Any) -> bool:
 
 
 def films(folder: Path) -> list[Path]:
-    """Write the film of each person, and a text file among them."""
+    """Write the film of each person, and among them a text file and a film whose black and white are exchanged."""
     written = [folder / "notes.txt"]
     written[0].write_bytes(text_file())
-    for number in range(THIN + STRONG):
+    for number in range(THIN + STRONG + 1):
         rng = default_rng(number)
         picture = render_pa(Anatomy.draw(rng), FRAIL if number < THIN else SOUND, rng, 512)
+        picture = 1 - picture if number == THIN + STRONG else picture
         header = Header(
             patient_id=f"P{number}",
             patient_name=f"PHANTOM^{number}",
@@ -112,7 +115,7 @@ def films(folder: Path) -> list[Path]:
 
 @pytest.mark.slow
 def test_a_trial_from_radiograph_to_odds_ratio(place, visit, tmp_path, monkeypatch):
-    world = make_world()
+    world = make_world(real_pictures=True)
     set_clock(monkeypatch)
     place.start()
 
@@ -124,6 +127,17 @@ def test_a_trial_from_radiograph_to_odds_ratio(place, visit, tmp_path, monkeypat
     radiology.sees(f"✓ accepted {THIN + STRONG}")
     radiology.sees(f"{THIN + STRONG + 1} of {THIN + STRONG + 1}")
     place.wait_until(lambda: Radiograph.objects.filter(state=FilmState.SCORED).count() == THIN + STRONG)
+
+    keeper = visit(world.coordinator, PHONE)
+    keeper.page.goto(urljoin(keeper.page.url, reverse("intake")))
+    keeper.follows("Held films")
+    keeper.sees("Black and white seem to be exchanged")
+    keeper.follows("Film ")
+    keeper.sees("What the picture alone says")
+    assert keeper.page.evaluate("document.querySelector('main img').naturalWidth") == 512
+    keeper.fills("What do you see?", "Stored as a negative; radiology sends it again.")
+    keeper.presses("Keep it out")
+    keeper.sees("No film waits for a person.")
 
     coordinator = visit(world.coordinator)
     coordinator.sees("How the trials stand")

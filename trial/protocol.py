@@ -29,6 +29,7 @@ from trial.protocol_parts import (
     Exclusion,
     FilmWindow,
     Origin,
+    QualityControl,
     ScoreKind,
     ScoreModel,
     ShareRule,
@@ -80,6 +81,12 @@ class Protocol:
     subgroups: tuple[Subgroup, ...]
     primary_endpoint: Endpoint
     provenance: Mapping[str, Source] = field(hash=False)
+    quality_control: QualityControl | None = None  # None, from before it was asked for, means to hold
+
+    @property
+    def looks_at_pictures(self) -> bool:
+        """Tell whether a film counts only when nothing is wrong with its picture, or a person looked."""
+        return self.quality_control is not QualityControl.OFF
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Protocol":
@@ -105,6 +112,8 @@ class Protocol:
             del plain["contact"]["weekdays"]
         if self.score.kind is ScoreKind.FILMS:  # likewise
             del plain["score"]["kind"]
+        if self.quality_control is None:
+            del plain["quality_control"]
         return plain
 
     def sha256(self) -> str:
@@ -204,6 +213,7 @@ def _read(r: Reader) -> Protocol:
         subgroups=r.codes("subgroups", Subgroup),
         primary_endpoint=r.code("primary_endpoint", Endpoint),
         provenance=_read_provenance(r.part("provenance")),
+        quality_control=r.optional("quality_control", lambda: r.code("quality_control", QualityControl)),
     )
 
 
@@ -300,7 +310,7 @@ def _provenance_faults(p: Protocol) -> Iterator[Problem]:
             remedy = "Say who gave the value and add a note."
             yield Problem(f"provenance.{path}", MISSING, "one of " + ", ".join(Origin), remedy)
     # What may be told of as it was taken back.
-    paths |= {"score.kind", *(f"allocation.{name}" for name in WHERE_TAKEN)}
+    paths |= {"score.kind", "quality_control", *(f"allocation.{name}" for name in WHERE_TAKEN)}
     for entry in sorted(told):
         if not any(path == entry or path.startswith(f"{entry}.") for path in paths):
             yield Problem(f"provenance.{entry}", entry, "about a field that exists", "Correct the name.")

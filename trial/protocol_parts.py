@@ -49,6 +49,13 @@ class UnknownPerson(StrEnum):
     HOLD = "hold"
 
 
+class QualityControl(StrEnum):
+    """What becomes of a film whose picture looks wrong: held for a person, or not even looked at."""
+
+    HOLD = "hold"
+    OFF = "off"
+
+
 class Factor(StrEnum):
     """What a list may be stratified by, or minimization balances."""
 

@@ -59,6 +59,7 @@ class Permission(StrEnum):
     IMPORT_CLINICAL = "import_clinical"
     UPLOAD_FILMS = "upload_films"
     SEE_INTAKE = "see_intake"
+    DECIDE_FILMS = "decide_films"
     KEEP_DEVICES = "keep_devices"
     SET_INTAKE = "set_intake"
     KEEP_CALENDAR = "keep_calendar"
@@ -125,6 +126,7 @@ MEANINGS: Mapping[Permission, str] = {
     P.IMPORT_CLINICAL: "Import clinical facts from CSV.",
     P.UPLOAD_FILMS: "Send radiographs.",
     P.SEE_INTAKE: "See what became of each file received, without its score.",
+    P.DECIDE_FILMS: "See the picture of a film held for a person to look at, and take it or keep it out.",
     P.KEEP_DEVICES: "Say which devices may send films over the network, and see which callers were turned away.",
     P.SET_INTAKE: "Say which kinds of file a site may send, with the reason.",
     P.KEEP_CALENDAR: "Name a site's calendar of holidays, and the days on which it is closed or open out of turn.",
@@ -179,6 +181,7 @@ _GRANTS: Mapping[Role, tuple[Permission, ...]] = {
         *(
             P.UPLOAD_FILMS,
             P.SEE_INTAKE,
+            P.DECIDE_FILMS,
             P.KEEP_DEVICES,
             P.SET_INTAKE,
             P.KEEP_CALENDAR,

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from screening.headers import person_name
 from screening.importing.plan import WHY, Entry, Kind, RowRefused, Track, Verdict
-from screening.services import intake, referral
+from screening.services import referral
+from screening.services.held_films import release_held
 from trial.forms import HistoryForm, PageForm, RegistrationForm, VitalStatusForm, plain
 from trial.models import Baseline, Participant, Site, User
 from trial.partial_dates import PartialDate
@@ -82,7 +83,7 @@ class Registration(Kind):
             made = people.register_all(group[0].site, people=persons, by=by)
             known += [(p, new) for p, new in zip(made, persons, strict=True) if new in incomplete]
         people.complete_all(known, by=by, why=WHY)
-        intake.release_held(self.trial, by=by)
+        release_held(self.trial, by=by)
 
 
 class History(Kind):

@@ -1,7 +1,7 @@
 """Radiograph, risk, invitation, DXA, diagnosis, treatment: the tables of the screening, one module a noun."""
 
 from screening.models.devices import Device, RefusedCaller, SiteIntake
-from screening.models.films import Radiograph, Receipt, film_path
+from screening.models.films import FilmDecision, Radiograph, Receipt, film_path
 from screening.models.outcomes import Diagnosis, DxaExam, DxaMeasurement, Outcome, Standing, Treatment
 from screening.models.referrals import Appointment, Communication, ContactAttempt, Disclosure, Referral
 from screening.models.registry import ModelSignature, ModelVersion, Standstill
@@ -17,6 +17,7 @@ __all__ = [
     "Disclosure",
     "DxaExam",
     "DxaMeasurement",
+    "FilmDecision",
     "ModelSignature",
     "ModelVersion",
     "Outcome",

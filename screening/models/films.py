@@ -8,18 +8,21 @@ from screening.models.devices import Device
 from screening.vocabulary import (
     COUNTING,
     FilmState,
+    Look,
     ReceiptOutcome,
 )
 from trial.models import (
     Clinical,
     Participant,
     Person,
+    Site,
     Trial,
     User,
     choices,
     one_of,
     tracked,
 )
+from trial.protocol_parts import View
 from trial.roles import Permission
 
 
@@ -46,6 +49,14 @@ class Radiograph(Clinical):
     SITE_PATH = "participant__site"
 
     trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="radiographs")
+    site = models.ForeignKey(
+        Site,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="Where the film was sent; empty for films of earlier releases.",
+    )
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="radiographs")
     participant = models.ForeignKey(
         Participant, on_delete=models.PROTECT, related_name="radiographs", null=True, blank=True
@@ -70,6 +81,14 @@ class Radiograph(Clinical):
     file = models.FileField(upload_to=film_path, max_length=200, blank=True)
     flags = models.JSONField(
         default=list, blank=True, help_text="What is odd about the film, by code: see reasons.Flag."
+    )
+    findings = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="What is wrong with the picture, by code: what was measured. See quality.Code.",
+    )
+    quality_version = models.CharField(
+        max_length=40, blank=True, help_text="By what the picture was looked at; empty when it was not."
     )
     crosswalk_sealed = models.BinaryField(null=True)
     source = models.CharField(max_length=20)
@@ -107,6 +126,36 @@ class Radiograph(Clinical):
 
     def __str__(self) -> str:
         return f"film {str(self.pk)[:8]}"
+
+
+@tracked()
+class FilmDecision(Clinical):
+    """What a person decided of a held film, and why; never changed."""
+
+    SEE = Permission.SEE_INTAKE
+    TRIAL_PATH = "radiograph__trial"
+    SITE_PATH = "radiograph__participant__site"
+
+    radiograph = models.ForeignKey(Radiograph, on_delete=models.PROTECT, related_name="decisions")
+    decision = models.CharField(max_length=8, choices=choices(Look))
+    held_for = models.CharField(max_length=40, help_text="The film's reason then.")
+    view = models.CharField(
+        max_length=2, blank=True, choices=choices(View), help_text="As seen, where the header states none."
+    )
+    reason = models.CharField(max_length=400)
+    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    recorded_at = models.DateTimeField(db_default=Now(), editable=False, help_text="When (UTC).")
+
+    class Meta:
+        ordering = ["recorded_at"]
+        constraints = [
+            one_of("decision", Look, "film_decision_known"),
+            models.CheckConstraint(condition=~Q(reason=""), name="a_film_is_decided_for_a_reason"),
+            models.CheckConstraint(
+                condition=~Q(decision="take", held_for="view_unknown") | ~Q(view=""),
+                name="a_film_without_view_is_given_one",
+            ),
+        ]
 
 
 class Receipt(Clinical):

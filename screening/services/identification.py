@@ -4,20 +4,26 @@ import json
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from django.utils import timezone
 from pydicom import Dataset, dcmread
 
 from screening.dicom import Film
 from screening.headers import date_of
 from screening.models import Radiograph
+from screening.services.duplicates import Held
+from screening.vocabulary import IntakeReason
 from trial.ages import Bounds, birth_bounds, narrowed
 from trial.crypto import decrypt
-from trial.models import Participant, PersonKey, Sex, User
+from trial.models import Participant, Person, PersonKey, Sex, Site, Trial, User
 from trial.partial_dates import PartialDate
+from trial.protocol_parts import UnknownPerson
 from trial.services import people
+from trial.states import State
 
 SEXES: dict[str, str] = {"F": Sex.FEMALE, "M": Sex.MALE}
 # Printed ages are rounded up by some systems, so an age contradicts a birth date only beyond a year.
 SLACK = timedelta(days=366)
+DAY = timedelta(days=1)  # a film may come from a place where it is tomorrow already
 EARLIEST, LATEST = date.min + 2 * SLACK, date.max - 2 * SLACK
 
 
@@ -58,6 +64,36 @@ class Claim:
         """Return what each header value allows of the birth date, printed ages with some slack."""
         exact = [(self.birth_date, self.birth_date)] if self.birth_date else []
         return exact + ([_slack(self.age_bounds)] if self.age_bounds else [])
+
+
+def owner(
+    claim: Claim, person: Person, *, new: people.NewPerson, trial: Trial, site: Site | None, by: User | None
+) -> Participant:
+    """Return whose film this is, registered now if the protocol lets a film do that; raise Held in doubt."""
+    if claim.study_date and claim.study_date > timezone.now().date() + DAY:
+        raise Held(IntakeReason.FUTURE_STUDY)
+    known = Participant.objects.filter(trial=trial, person=person).first()
+    if contradicts(claim, known):
+        raise Held(IntakeReason.IDENTITY_MISMATCH)
+    if known is None:
+        if site is None or trial.protocol.unknown_person == UnknownPerson.HOLD:
+            raise Held(IntakeReason.UNKNOWN_PERSON)
+        # Another film of theirs may register them at this moment, so what is registered is judged again.
+        known = people.register(site, new=new, by=by)
+    elif not new.issuer and known.site != site:
+        raise Held(IntakeReason.ISSUER_NOT_STATED)
+    return settled(claim, known, by)
+
+
+def settled(claim: Claim, known: Participant, by: User | None) -> Participant:
+    """Return the participant if the film may count for them; raise Held if not."""
+    if contradicts(claim, known):
+        raise Held(IntakeReason.IDENTITY_MISMATCH)
+    if known.state == State.WITHDRAWN:
+        raise Held(IntakeReason.WITHDRAWN)
+    if not PersonKey.objects.filter(person=known.person_id).exists():
+        raise Held(IntakeReason.IDENTITY_ERASED)
+    return learn(claim, known, by=by)
 
 
 def contradicts(claim: Claim, known: Participant | None) -> bool:

@@ -17,7 +17,8 @@ from screening import silence
 from screening.forms import DeviceEndForm, DeviceForm
 from screening.models import Device, RefusedCaller
 from screening.services import devices as service
-from screening.views.films import WAITING, Intake, intake_of, sentence
+from screening.steps import intake_sentence
+from screening.views.films import WAITING, Intake, intake_of
 from screening.vocabulary import ReceiptOutcome
 from trial.models import Membership, Site, Trial, TrialKind, User
 from trial.pages import NOT_SAVED, SignedIn, page, refusals
@@ -82,7 +83,7 @@ class Sender:
         became, count = _became(row["outcome"], row["radiograph__state"]), row["n"]
         self.counts[became] = self.counts.get(became, 0) + count
         if row["outcome"] in (ReceiptOutcome.SET_ASIDE, ReceiptOutcome.REJECTED):
-            self.reasons.append((row["outcome"], sentence(row["reason"]), count))
+            self.reasons.append((row["outcome"], intake_sentence(row["reason"]), count))
 
 
 def _became(outcome: str, state: str | None) -> str:

@@ -22,10 +22,10 @@ from screening.arrivals import LARGEST_BODY
 from screening.dicom import LARGEST_FILE
 from screening.forms import UploadForm
 from screening.models import Radiograph, Receipt, Standstill
-from screening.reasons import Reason
 from screening.services import intake, scoring
 from screening.services.devices import sites_to_send_for
-from screening.vocabulary import INTAKE_SENTENCES, FilmState, IntakeReason, ReceiptOutcome
+from screening.steps import intake_sentence
+from screening.vocabulary import FilmState, ReceiptOutcome
 from trial.models import Membership, Site, Trial, TrialKind, User
 from trial.pages import NOT_SAVED, SignedIn, page
 from trial.partial_dates import PartialDateError, parse
@@ -150,7 +150,9 @@ class Intake:
     def reasons(self) -> list[tuple[str, str, int]]:
         """Return why files were not accepted: outcome, sentence, count."""
         rows = self.receipts.exclude(outcome=ReceiptOutcome.ACCEPTED).values_list("outcome", "reason")
-        return [(o, sentence(r), n) for o, r, n in rows.annotate(n=Count("pk")).order_by("outcome", "-n")]
+        return [
+            (o, intake_sentence(r), n) for o, r, n in rows.annotate(n=Count("pk")).order_by("outcome", "-n")
+        ]
 
     @property
     def accepted(self) -> list[tuple[str, int]]:
@@ -185,9 +187,11 @@ def intake_of_day(request: SignedIn) -> HttpResponse:
     """Show, for each trial, what came in on a day and what became of it; never a score."""
     trials = Trial.objects.visible_to(request.user, Permission.SEE_INTAKE).order_by("code")
     trials = trials.exclude(kind=TrialKind.RECORDED)
-    return render(
-        request, "screening/intake.html", {"days": [intake_of(t, request.GET.get("day", "")) for t in trials]}
-    )
+    context = {
+        "days": [intake_of(trial, request.GET.get("day", "")) for trial in trials],
+        "may_decide": Membership.objects.granting(request.user, Permission.DECIDE_FILMS).exists(),
+    }
+    return render(request, "screening/intake.html", context)
 
 
 def intake_of(trial: Trial, typed: str) -> Intake:
@@ -200,11 +204,3 @@ def intake_of(trial: Trial, typed: str) -> Intake:
         day = None
     # Files arrive on the real calendar, also in a demonstration.
     return Intake(trial, day or timezone.now().astimezone(zone).date(), zone)
-
-
-def sentence(reason: str) -> str:
-    """Return the sentence of a reason code, whichever vocabulary it is from."""
-    if reason in set(IntakeReason):
-        return INTAKE_SENTENCES[IntakeReason(reason)]
-    known = {str(code): code.sentence for code in Reason}
-    return known.get(reason, reason.replace("_", " "))

@@ -176,7 +176,8 @@ def labels() -> dict[str, dict[str, str]]:
 
 @dicom.needs_real_films
 @pytest.mark.slow
-def test_sixty_real_films_are_taken_once_and_name_nobody(world, settings):
+def test_sixty_real_films_are_taken_once_and_name_nobody(db, settings):
+    world = make_world(real_pictures=True)
     answers = send(world, dicom.REAL_FILMS)
 
     outcomes = [(a["outcome"], a["reason"]) for a in answers if a["file"].endswith(".dcm")]

@@ -12,7 +12,8 @@ from pydicom.uid import JPEG2000Lossless, RLELossless
 
 from screening.models import Radiograph, Receipt
 from screening.services import cohort, intake
-from screening.services.intake import Answer, receive, release_held
+from screening.services.held_films import release_held
+from screening.services.intake import Answer, receive
 from screening.vocabulary import FilmState
 from tests import dicom
 from tests.factories import World, forget, make_participant, make_world, randomized

@@ -14,6 +14,7 @@ from pydicom import Dataset, dcmread
 
 from screening import sandbox
 from screening.dicom import FRONTAL, Film
+from screening.quality import findings
 from screening.reasons import FilmProblem, Reason, Rejected
 from tests.dicom import COMPRESSED, chest_film, compressed, ramp, read_film, twelve_bit_film
 
@@ -37,6 +38,14 @@ def in_child(program: str) -> sandbox.Reading:
 def test_a_film_is_read_as_it_would_be_here():
     assert sandbox.read_film(chest_film()) == read_film(chest_film())
     assert np.array_equal(sandbox.read_image(chest_film()), ramp() / 255)
+
+
+def test_a_picture_is_judged_as_it_would_be_here():
+    with sandbox.reading() as reading:
+        reading.check(chest_film(), views=FRONTAL, secondary_capture=False)
+        told = reading.quality()
+
+    assert told and told == {found.code: found.value for found in findings(ramp() / 255)}
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,15 @@ def test_any_change_changes_the_checksum(values, opscan):
         assert Protocol.from_dict(changed(values, path, value)).sha256() != opscan.sha256(), path
 
 
+def test_a_protocol_from_before_quality_control_keeps_its_checksum_and_holds(values):
+    plain = dict(values) | {"provenance": dict(values["provenance"])}
+    del plain["quality_control"], plain["provenance"]["quality_control"]
+    before = Protocol.from_dict(plain)
+
+    assert "quality_control" not in before.to_dict() and before.looks_at_pictures
+    assert not before.amended({"quality_control": "off"}, note="A phantom study.").looks_at_pictures
+
+
 @given(days=st.integers(-4000, 4000))
 def test_a_shifted_protocol_moves_every_date_and_nothing_else(days):
     opscan = template("opscan")
@@ -181,6 +190,7 @@ def test_a_shifted_protocol_moves_every_date_and_nothing_else(days):
             "AB",
             "it must be 64 hexadecimal digits in lower case, or null. Copy it again.",
         ),
+        ("quality_control", "never", "it must be one of hold, off. Choose one of them."),
         ("unknown_person", None, "unknown_person is None; it must be one of register, hold"),
         (
             "allocation.arms",

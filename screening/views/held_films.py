@@ -1,0 +1,80 @@
+"""Films held for a person to look at: the list, each film with its picture, and what is decided of it."""
+
+from functools import partial
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from screening import tasks
+from screening.film_forms import LookForm
+from screening.models import Radiograph
+from screening.quality import BY_A_LOOK, LIMITS, Code, Finding
+from screening.reasons import Rejected
+from screening.services import held_films as service
+from screening.steps import intake_sentence
+from screening.vocabulary import FilmState, Look
+from trial.models import User
+from trial.pages import NOT_SAVED, SignedIn, page, refusals
+from trial.roles import Permission
+
+
+def _waiting(user: User) -> QuerySet[Radiograph]:
+    films = Radiograph.objects.visible_to(user, Permission.DECIDE_FILMS)
+    return service.waiting(films).select_related("trial", "site", "participant__site")
+
+
+@page(Permission.DECIDE_FILMS)
+def held_films(request: SignedIn) -> HttpResponse:
+    """List the films that wait for a person, the oldest first."""
+    films = [(film, intake_sentence(film.reason)) for film in _waiting(request.user)]
+    return render(request, "screening/held_films.html", {"films": films})
+
+
+@page(Permission.DECIDE_FILMS)
+def held_film(request: SignedIn, pk: UUID) -> HttpResponse:
+    """Show a held film and take down what is decided of it."""
+    film = get_object_or_404(_waiting(request.user), pk=pk)
+    form = LookForm(request.POST or None, view=film.view)
+    if form.is_bound and form.is_valid():
+        with refusals(tell=partial(form.add_error, None)):
+            film = service.decide(film, **form.cleaned_data, by=request.user)
+            if film.state == FilmState.ELIGIBLE:
+                tasks.enqueue(film.pk)
+            messages.success(request, _said(film))
+            return redirect("held-films")
+    context = {
+        "film": film,
+        "form": form,
+        "sentence": intake_sentence(film.reason),
+        "findings": [
+            Finding(code, film.findings[code], LIMITS[code]) for code in Code if code in film.findings
+        ],
+        "by_a_look": film.reason in BY_A_LOOK,
+        "remedy": service.remedy(film.reason),
+        "looks": list(Look),
+    }
+    return render(request, "screening/held_film.html", context, status=NOT_SAVED if form.is_bound else 200)
+
+
+def _said(film: Radiograph) -> str:
+    """Say what became of a film by the decision."""
+    name = str(film).capitalize()
+    if film.state == FilmState.ELIGIBLE:
+        return f"{name} is taken; it waits for its score."
+    if film.decisions.latest("recorded_at").decision == Look.KEEP_OUT:
+        return f"{name} is kept out."
+    return f"{name} is still held, for another reason. {intake_sentence(film.reason)}"
+
+
+@page(Permission.DECIDE_FILMS)
+def held_picture(request: SignedIn, pk: UUID) -> HttpResponse:
+    """Send the picture of a held film, made now; nothing keeps it."""
+    film = get_object_or_404(_waiting(request.user), pk=pk)
+    try:
+        picture = service.look_at(film, by=request.user)
+    except (Rejected, OSError) as gone:
+        raise Http404("This film's file can't be read. Restore it from the archive.") from gone
+    return HttpResponse(picture, content_type="image/png", headers={"Cache-Control": "no-store"})
