@@ -30,6 +30,7 @@ from screening.participant_acts import (
     SCREENING_ACTS,
     SIGN_COHORT,
 )
+from screening.services import explaining
 from screening.services.site_intake import accepts_secondary_captures
 from screening.site_acts import INTAKE_ACTS
 from screening.steps import FILE_STEPS, FILM_STEPS, intake_sentence
@@ -40,6 +41,7 @@ from trial.history import NOTHING
 from trial.models import Allocation, Arm, Cohort, Participant, ProtocolVersion, Site, Trial
 from trial.role_admin import CodesFilter, RoleInline, RoleModelAdmin, StepFilter, of_seen
 from trial.roles import Permission
+from trial.services.trials import Refused
 
 P = Permission
 
@@ -239,6 +241,15 @@ class OfScore(RoleModelAdmin):
     ordering = ("-occurred_at",)
 
 
+def _picture(score: Score) -> HttpResponse:
+    """Answer with the picture; no page of the admin is kept by a cache."""
+    try:
+        picture = explaining.explain(score)
+    except Refused as refused:
+        return HttpResponse(str(refused), status=409, content_type="text/plain; charset=utf-8")
+    return HttpResponse(picture, content_type="image/png")
+
+
 @admin.register(Score)
 class ScoreAdmin(OfScore):
     """The model's answer for one film."""
@@ -260,6 +271,32 @@ class ScoreAdmin(OfScore):
 
     def name_of(self, obj: Score) -> str:
         return f"of {obj.radiograph}"
+
+    def get_urls(self) -> list[URLPattern]:
+        explained = path(
+            "<uuid:pk>/saliency/",
+            self.admin_site.admin_view(self.saliency_view),
+            name="screening_score_saliency",
+        )
+        return [explained, *super().get_urls()]
+
+    def saliency_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        """Show what in the film moved the model, to whoever may see the score; each look is logged."""
+        row: Any = self.get_object(request, str(pk))
+        if "picture" in request.GET:
+            return _picture(row)
+        context = self.admin_site.each_context(request) | {
+            "title": "What moved the model",
+            "has_film": explaining.has_film(row),
+            "no_film": explaining.NO_FILM,
+            "object": row,
+            "called": self.name_of(row),
+            "opts": self.opts,
+        }
+        return TemplateResponse(request, "admin/saliency.html", context)
+
+    def page_links(self, request: HttpRequest, row: Any) -> list[tuple[str, str]]:
+        return [("What moved the model", reverse("admin:screening_score_saliency", args=[row.pk]))]
 
     @admin.display
     def participant(self, row: Score) -> str:

@@ -4,14 +4,18 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.urls import reverse
 
 from screening.densitometry import Measurement, MeasurementSite
 from screening.models import Appointment, DxaExam, Radiograph, Receipt, Referral, RiskAssessment, Score
 from screening.referrals import AppointmentEvent
-from screening.services import outcomes, referral
+from screening.services import explaining, outcomes, referral
 from screening.vocabulary import FilmState
 from tests.admin import act_url, booked, do, list_of, masked, noon, page_of
 from tests.browsing import browser, words
+from tests.dicom import chest_film
 from tests.factories import (
     PASSWORD,
     add_film,
@@ -26,6 +30,7 @@ from trial import audit, clock
 from trial.models import Allocation, Cohort, Participant
 from trial.partial_dates import PartialDate
 from trial.protocol import template
+from trial.services.trials import Refused
 
 
 @pytest.fixture
@@ -228,3 +233,39 @@ def test_outcomes_are_not_the_coordinator_s_to_see(world):
     assert page.get(page_of(exam)).status_code == 404
     assert "-2.8" not in words(page.get(page_of(person)))
     assert "-2.8" in words(browser(world.monitor).get(page_of(person)))
+
+
+def test_whoever_may_see_a_score_sees_what_moved_the_model_and_nobody_else(world, caplog):
+    allocations = randomized(world)
+    shown, hidden = (
+        Score.objects.filter(radiograph=add_film(world, in_arm(allocations, arm))).get()
+        for arm in ("screening", "control")
+    )
+    pages = [reverse("admin:screening_score_saliency", args=[score.pk]) for score in (shown, hidden)]
+    coordinator = browser(world.coordinator)
+
+    assert "What moved the model" in words(coordinator.get(page_of(shown)))
+    page = coordinator.get(pages[0])
+    assert "Not for diagnosis" in words(page) and "nothing to explain" in words(page)
+    assert coordinator.get(f"{pages[0]}?picture=1").status_code == 409
+
+    default_storage.save("radiographs/none.dcm", ContentFile(chest_film()))
+    caplog.set_level("INFO", logger="screentrial.access")
+    assert b"?picture=1" in coordinator.get(pages[0]).content
+    picture = coordinator.get(f"{pages[0]}?picture=1")
+    assert picture.headers["Content-Type"] == "image/png" and b"NOT FOR DIAGNOSIS" in picture.content
+    assert "no-store" in picture.headers["Cache-Control"]
+    assert f"arm shown to user {world.coordinator.pk}: score {shown.pk}" in caplog.messages
+
+    for address in (pages[1], f"{pages[1]}?picture=1"):
+        assert coordinator.get(address).status_code == 404  # a score outside the screening arm
+        assert browser(world.inspector).get(address).status_code == 200
+    assert browser(world.caller).get(f"{pages[0]}?picture=1").status_code in (403, 404)
+
+
+def test_a_map_is_made_by_the_model_that_made_the_score_or_not_at_all(world):
+    score = Score.objects.get(radiograph=add_film(world, make_participant(world)))
+    default_storage.save("radiographs/none.dcm", ContentFile(chest_film()))
+    score.model_version.sha256 = "0" * 64
+    with pytest.raises(Refused, match="not those of model"):
+        explaining.explain(score)

@@ -7,7 +7,7 @@ from django.apps import apps
 from django.db import connection
 
 from analysis.models import Freeze
-from screening.models import Appointment, Diagnosis, DxaExam, Referral, Treatment
+from screening.models import Appointment, CovariateScore, Diagnosis, DxaExam, Referral, Treatment
 from screening.services import referral, scoring
 from tests.factories import add_film, copy, end, forget, make_participant, make_world, refusal, sql
 from tests.stage import Stage, make_stage
@@ -51,9 +51,10 @@ def one_of_each(stage: Stage) -> dict[type, Any]:
     lists.change_key(trial, reason="A test.", by=by)
     with audit.context(by=by, why="a test", how="test"):
         SiteDay.objects.create(site=stage.world.site, day="2023-02-02", opening="closed", reason="x")
-        Reconciliation.objects.create(
-            trial=trial, size=0, sha256="", done_by=by, **conduct.stamp(trial, None)
-        )
+        stamped = conduct.stamp(trial, None)
+        Reconciliation.objects.create(trial=trial, size=0, sha256="", done_by=by, **stamped)
+        model = {"model_version": stage.world.model, "covariates": {}, "probability": "0.5"}
+        CovariateScore.objects.create(participant=stage.screening, **model, **stamped)
     return {model: model.objects.first() for model in ROWS}
 
 

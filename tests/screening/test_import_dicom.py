@@ -10,13 +10,14 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from screening.management.commands.import_dicom import wait_until_scored
+from screening.manifests import DEMONSTRATION_MODEL
 from screening.models import ModelVersion, Radiograph, Receipt
 from screening.services import cohort, registry, scoring
 from screening.vocabulary import FilmState
 from tests import dicom
 from tests.admin import do
 from tests.browsing import words
-from tests.factories import PASSWORD, World, make_user, make_world, try_out
+from tests.factories import PASSWORD, World, approve_model, make_user, make_world, try_out
 from trial.models import Membership, Participant, Site, Trial, User
 from trial.roles import Role
 from trial.services import people, protocols, trials
@@ -264,7 +265,10 @@ def test_a_live_trial_is_set_up_by_people_signed_in_each_by_a_role_that_was_sign
     do(staff[Role.RANDOMIZATION_STATISTICIAN], "approve", version, password=PASSWORD)
     do(coordinator, "sign", version, password=PASSWORD)
     assert "combinations of strata: not yet" in words(do(investigator, "activate", version))
-    try_out(World(trial, trial.sites.get(), ModelVersion.objects.get(), staff, root), version)
+    world = World(trial, trial.sites.get(), ModelVersion.objects.get(), staff, root)
+    try_out(world, version)
+    assert "signed under Model versions" in words(do(investigator, "activate", version))
+    approve_model(world, DEMONSTRATION_MODEL)
     assert "is in force" in words(do(investigator, "activate", version))
     assert Trial.objects.get(code="LIVE1").state == "active"
 
