@@ -12,6 +12,7 @@ from screening.model_admin import ModelVersionAdmin  # noqa: F401  # its import 
 from screening.models import (
     Communication,
     Disclosure,
+    FilmDecision,
     Radiograph,
     Receipt,
     Referral,
@@ -182,6 +183,14 @@ class WithReason(RoleModelAdmin):
         return intake_sentence(row.reason) if row.reason else NOTHING
 
 
+class DecisionInline(RoleInline):
+    """What people decided of a held film."""
+
+    model = FilmDecision
+    verbose_name_plural = "looked at"
+    fields = ("recorded_at", "held_for", "decision", "view", "reason", "decided_by")
+
+
 @admin.register(Radiograph)
 class RadiographAdmin(WithReason):
     """What became of each film, without its score."""
@@ -205,6 +214,7 @@ class RadiographAdmin(WithReason):
         ),
         *("rows", "columns", "noticed", "source", "received_at", "attempts", "file_sha256"),
     )
+    inlines = (DecisionInline,)
 
     @admin.display
     def noticed(self, row: Any) -> str:

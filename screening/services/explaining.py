@@ -1,11 +1,11 @@
 """What in a film moved the model: computed when somebody who may see the score asks, and kept nowhere."""
 
-from screening.dicom import read_pixels
 from screening.inference import RiskModel
 from screening.loading import load_test
 from screening.manifests import ModelRefused
 from screening.models import Score
 from screening.saliency import evidence, overlay
+from screening.sandbox import read_pixels
 from screening.services import registry
 from trial.services.trials import Refused
 

@@ -118,6 +118,8 @@ def remedy(reason: str) -> str:
     """Say what to do about a film that no look can settle."""
     if reason == IntakeReason.UNKNOWN_PERSON:
         return "Register the person, then have the film sent again."
+    if reason == IntakeReason.IDENTITY_MISMATCH:
+        return "If it is the registration that is wrong, correct that and have the film sent again."
     return "Have it corrected where it came from and sent again; then keep this one out."
 
 

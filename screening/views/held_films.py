@@ -16,13 +16,16 @@ from screening.reasons import Rejected
 from screening.services import held_films as service
 from screening.steps import intake_sentence
 from screening.vocabulary import FilmState, Look
-from trial.models import User
+from trial.models import Site, User
 from trial.pages import NOT_SAVED, SignedIn, page, refusals
 from trial.roles import Permission
 
 
 def _waiting(user: User) -> QuerySet[Radiograph]:
     films = Radiograph.objects.visible_to(user, Permission.DECIDE_FILMS)
+    # A film of somebody who is not registered belongs to no site yet but the one that it came to.
+    here = Site.objects.visible_to(user, Permission.DECIDE_FILMS)
+    films |= Radiograph.objects.filter(participant=None, site__in=here)
     return service.waiting(films).select_related("trial", "site", "participant__site")
 
 

@@ -11,12 +11,24 @@ from screening.services import cohort
 from screening.services.held_films import decide
 from screening.services.intake import Answer, receive
 from screening.vocabulary import FilmState, Look
+from tests.admin import page_of
 from tests.browsing import browser, words
 from tests.dicom import chest_film, ramp
-from tests.factories import World, add_film, copy, freeze_and_draw, make_world, refusal, sql
+from tests.factories import (
+    World,
+    add_film,
+    appoint,
+    copy,
+    freeze_and_draw,
+    make_user,
+    make_world,
+    refusal,
+    sql,
+)
 from trial.models import Allocation, Participant
 from trial.partial_dates import parse
-from trial.services import conduct, people
+from trial.roles import Role
+from trial.services import conduct, people, trials
 from trial.services.trials import Refused
 
 pytestmark = pytest.mark.django_db
@@ -115,6 +127,7 @@ def test_a_film_taken_after_a_look_registers_its_owner_and_says_who_took_it(clin
     assert people.identity_of(person.person).number == "H-000123"
     decision = film.decisions.get()
     assert (decision.held_for, decision.decided_by) == ("inverted", clinic.coordinator)
+    assert "A chest, stored inverted." in words(browser(clinic.monitor).get(page_of(film)))
 
 
 def test_a_view_is_said_by_who_looked_and_must_be_one_that_the_trial_takes(clinic):
@@ -270,3 +283,14 @@ def test_the_database_keeps_a_film_at_the_site_it_came_to(clinic):
     assert "never given another" in refusal("UPDATE screening_radiograph SET site_id = NULL")
     strange = copy(film, site_id=other.pk, state="set_aside", reason="inverted")
     assert "a site of its own trial" in refusal(*strange)
+
+
+def test_who_coordinates_one_site_sees_the_films_that_came_there(clinic):
+    page = reverse("held-film", args=[held(clinic).pk])
+    second = trials.add_site(clinic.trial, number=2, name="Second site", time_zone="Asia/Taipei", by=None)
+    here, elsewhere = make_user("here"), make_user("elsewhere")
+    appoint(clinic, here, Role.COORDINATOR, clinic.site)
+    appoint(clinic, elsewhere, Role.COORDINATOR, second)
+
+    assert browser(here).get(page).status_code == 200
+    assert browser(elsewhere).get(page).status_code == 404
