@@ -2,6 +2,7 @@
 
 import tempfile
 import zlib
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from pydicom.uid import (
 )
 
 from screening.dicom import Film, check_film, parse
+from screening.phantoms import Anatomy, render_pa
 
 REAL_FILMS = Path(settings.BASE_DIR).parent / "shared" / "cxr" / "chestxray14"
 needs_real_films = pytest.mark.skipif(
@@ -96,6 +98,13 @@ def written(ds: Dataset, syntax: UID = ExplicitVRLittleEndian, preamble: bytes =
 def chest_film(stored: np.ndarray | None = None, **changes: Any) -> bytes:
     """Return the bytes of a sound PA chest film, changed as asked."""
     return written(dataset(stored, **changes))
+
+
+def drawn_chest(turn: Callable[[np.ndarray], np.ndarray] = np.asarray, **changes: Any) -> bytes:
+    """Return a film of a drawn chest, for quality control to look at; `turn` changes its picture in [0, 1]."""
+    rng = np.random.default_rng(3)
+    picture = render_pa(Anatomy.draw(rng), -1.0, rng, 512)
+    return chest_film(np.rint(turn(picture) * 255).astype("u1"), **changes)
 
 
 def twelve_bit_film(**changes: Any) -> bytes:

@@ -132,7 +132,7 @@ def test_a_trial_from_radiograph_to_odds_ratio(place, visit, tmp_path, monkeypat
     keeper.page.goto(urljoin(keeper.page.url, reverse("intake")))
     keeper.follows("Held films")
     keeper.sees("Black and white seem to be exchanged")
-    keeper.follows("Film ")
+    keeper.page.locator("article a").click()
     keeper.sees("What the picture alone says")
     assert keeper.page.evaluate("document.querySelector('main img').naturalWidth") == 512
     keeper.fills("What do you see?", "Stored as a negative; radiology sends it again.")

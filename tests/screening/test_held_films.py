@@ -1,11 +1,12 @@
 """A film whose picture looks wrong, or whose header leaves doubt, waits for a person, who looks and decides."""
 
+import logging
+
 import numpy as np
 import pytest
 from django.urls import reverse
 
 from screening.models import FilmDecision, Radiograph, RiskAssessment
-from screening.phantoms import Anatomy, render_pa
 from screening.quality import QUALITY_VERSION
 from screening.services import cohort
 from screening.services.held_films import decide
@@ -13,7 +14,7 @@ from screening.services.intake import Answer, receive
 from screening.vocabulary import FilmState, Look
 from tests.admin import page_of
 from tests.browsing import browser, words
-from tests.dicom import chest_film, ramp
+from tests.dicom import chest_film, drawn_chest, ramp
 from tests.factories import (
     World,
     add_film,
@@ -32,13 +33,6 @@ from trial.services import conduct, people, trials
 from trial.services.trials import Refused
 
 pytestmark = pytest.mark.django_db
-
-
-def chest(turn=lambda picture: picture, **changes: object) -> bytes:
-    """Return a film of a drawn chest, its picture turned as asked."""
-    rng = np.random.default_rng(3)
-    picture = render_pa(Anatomy.draw(rng), -1.0, rng, 512)
-    return chest_film(np.rint(turn(picture) * 255).astype("u1"), **changes)
 
 
 def negative(picture: np.ndarray) -> np.ndarray:
@@ -60,14 +54,14 @@ def clinic(db) -> World:
 
 
 def test_a_sound_chest_is_looked_at_and_taken(clinic):
-    film = film_of(send(clinic, chest()))
+    film = film_of(send(clinic, drawn_chest()))
 
     assert (film.state, film.findings, film.quality_version) == (FilmState.ELIGIBLE, {}, QUALITY_VERSION)
     assert film.site == clinic.site
 
 
 def test_a_picture_that_looks_wrong_is_held_and_registers_nobody(clinic):
-    answer = send(clinic, chest(negative))
+    answer = send(clinic, drawn_chest(negative))
 
     film = film_of(answer)
     assert (answer.outcome, answer.reason, film.reason) == ("set_aside", "inverted", "inverted")
@@ -76,21 +70,21 @@ def test_a_picture_that_looks_wrong_is_held_and_registers_nobody(clinic):
 
 
 def test_a_heart_on_the_wrong_side_is_a_flag_and_no_more(clinic):
-    film = film_of(send(clinic, chest(np.fliplr)))
+    film = film_of(send(clinic, drawn_chest(np.fliplr)))
 
     assert film.state == FilmState.ELIGIBLE
     assert "mirrored" in film.flags and "mirrored" in film.findings
 
 
 def test_a_held_picture_that_comes_again_in_another_file_is_no_other_film(clinic):
-    first = send(clinic, chest(negative))
-    again = send(clinic, chest(negative, StudyTime="101500"))
+    first = send(clinic, drawn_chest(negative))
+    again = send(clinic, drawn_chest(negative, StudyTime="101500"))
 
     assert (again.outcome, again.film) == ("already_received", first.film)
 
 
 def test_what_the_header_holds_is_looked_at_as_well(clinic):
-    film = film_of(send(clinic, chest(negative, ViewPosition=None)))
+    film = film_of(send(clinic, drawn_chest(negative, ViewPosition=None)))
 
     assert film.reason == "view_unknown" and "inverted" in film.findings
 
@@ -103,7 +97,7 @@ def test_a_protocol_may_do_without(world):
 
 def held(world: World, **changes: object) -> Radiograph:
     """Return a film held because its picture looks inverted, unless its header says otherwise."""
-    film = film_of(send(world, chest(negative, **changes)))
+    film = film_of(send(world, drawn_chest(negative, **changes)))
     assert film.state == FilmState.SET_ASIDE
     return film
 
@@ -190,7 +184,7 @@ def test_a_film_kept_out_waits_no_longer_and_stays_out(clinic):
     assert (film.state, film.reason) == (FilmState.SET_ASIDE, "inverted")
     with pytest.raises(Refused, match="decided already"):
         take(clinic, film)
-    assert send(clinic, chest(negative, StudyTime="1")).outcome == "already_received"
+    assert send(clinic, drawn_chest(negative, StudyTime="1")).outcome == "already_received"
 
 
 def test_a_film_released_after_randomization_changes_no_allocation_and_is_not_counted(clinic):
@@ -248,7 +242,8 @@ def test_the_coordinator_sees_the_film_and_takes_it(clinic, caplog):
     shown = me.get(page)
     assert "Black and white seem to be exchanged" in words(shown)
     assert "PHANTOM" not in shown.content.decode() and "H-000123" not in shown.content.decode()
-    picture = me.get(reverse("held-picture", args=[film.pk]))
+    with caplog.at_level(logging.INFO, logger="screentrial.access"):
+        picture = me.get(reverse("held-picture", args=[film.pk]))
     assert picture.content.startswith(b"\x89PNG") and "no-store" in picture["Cache-Control"]
     assert f"picture of film {film.pk} seen by user {clinic.coordinator.pk}" in caplog.text
 

@@ -233,10 +233,9 @@ def test_a_trial_made_from_the_template_takes_films_at_once(db, folder, capsys):
     site = Site.objects.get(trial__code="NEW1", number=1)
     assert (site.name, site.trial.protocol.score.name) == ("North: old wing", registry.register_model().name)
     assert scoring.pinned_model(site.trial)
-    out = StringIO()
-    call_command(
-        "import_dicom", str(folder / "day 1" / "f-sound.dcm"), trial="NEW1", json=True, wait=False, stdout=out
-    )
+    out, film = StringIO(), folder / "day 1" / "drawn.dcm"
+    film.write_bytes(dicom.drawn_chest())
+    call_command("import_dicom", str(film), trial="NEW1", json=True, wait=False, stdout=out)
     assert json.loads(out.getvalue())[0]["outcome"] == "accepted"
 
 

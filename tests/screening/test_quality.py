@@ -96,10 +96,9 @@ def test_the_page_is_of_these_limits_and_knows_every_copy():
 @needs_real_films
 @pytest.mark.slow
 def test_the_page_says_what_the_real_films_give():
-    """Recompute the false alarms, three alterations and all that is no chest; the rest takes minutes."""
+    """Recompute the false alarms, one alteration and all that is no chest; the rest takes minutes."""
     assert len(list(REAL_FILMS.glob("*.dcm"))) == sum(map(len, quality.halves())) == 60
     again = [quality.alarm_line("as they are"), *quality.other_lines()]
-    copies = ("black and white exchanged", "mirrored left to right", "text, 20 pixels, white, top left")
-    again += [quality.caught_line(name) for name in copies]
+    again.append(quality.caught_line("mirrored left to right"))
     written = quality.PAGE.read_text(encoding="utf-8").splitlines()
     assert not [line for line in again if line not in written], "Run `make quality` and say what changed."

@@ -39,7 +39,7 @@ BLOCKS = {
     "allocation.block_sizes": [SIZE],
     "allocation.strata": ["site", "sex", "age_group"],
 }
-SITES, ROUNDS = 6, 12
+SITES, ROUNDS = 4, 12
 BORN = {"<65": date(1970, 3, 1), "65-74": date(1952, 3, 1), ">=75": date(1940, 3, 1)}
 AHEAD = 24  # future allocations of each stratum that are looked for in the dump
 
