@@ -6,13 +6,16 @@ from django import forms
 
 from screening.vocabulary import Look
 from trial.forms import PageForm, WordField
+from trial.models import choices
 from trial.protocol_parts import View
 
 
 class LookForm(PageForm):
     """What somebody decides of a held film; its view is asked where the header states none."""
 
-    view = WordField(View, required=False, empty="not stated", label="View, as you see it")
+    view = forms.ChoiceField(
+        choices=[("", "not stated"), *choices(View)], required=False, label="View, as you see it"
+    )
     reason = forms.CharField(label="What do you see? It stays on record.", max_length=400)
     decision = WordField(Look, widget=forms.HiddenInput)  # by the button that is pressed
 
