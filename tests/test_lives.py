@@ -71,7 +71,7 @@ from trial.streams import KeyedStream, stream_label
 
 ON_PAPER = settings(max_examples=200, stateful_step_count=25, deadline=None, derandomize=True)
 IN_EARNEST = settings(
-    max_examples=12,
+    max_examples=8,
     stateful_step_count=15,
     deadline=None,
     derandomize=True,

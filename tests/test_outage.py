@@ -43,7 +43,7 @@ from tests.test_rush import spread
 from tests.workplace import ROOT
 from trial.processes import spawn_child
 
-FILMS = int(os.environ.get("SCREENTRIAL_OUTAGE", "40"))
+FILMS = int(os.environ.get("SCREENTRIAL_OUTAGE", "24"))
 KILLS = max(4, FILMS // 50)
 SENDERS = 4
 PATIENCE = 120 + FILMS  # seconds

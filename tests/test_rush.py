@@ -36,7 +36,7 @@ from trial.services.verification import verify
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PEOPLE = int(os.environ.get("SCREENTRIAL_RUSH", "120"))
+PEOPLE = int(os.environ.get("SCREENTRIAL_RUSH", "80"))
 CLIENTS = 64
 KILLS = max(3, PEOPLE // 500)
 TWICE = 5  # every fifth is asked for twice, as by a double click

@@ -125,7 +125,9 @@ def test_a_trial_from_radiograph_to_odds_ratio(place, visit, tmp_path, monkeypat
     radiology.presses("Send")
     radiology.sees("Every file has its answer below.")
     radiology.sees(f"✓ accepted {THIN + STRONG}")
-    radiology.sees(f"{THIN + STRONG + 1} of {THIN + STRONG + 1}")
+    radiology.sees(
+        f"{THIN + STRONG + 2} of {THIN + STRONG + 2}"
+    )  # with a negative, and a note that is no film
     place.wait_until(lambda: Radiograph.objects.filter(state=FilmState.SCORED).count() == THIN + STRONG)
 
     keeper = visit(world.coordinator, PHONE)

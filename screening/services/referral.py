@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from screening.models import Appointment, ContactAttempt, DxaExam, Referral
@@ -336,10 +337,11 @@ def approve_erasure(participant: Participant, *, by: User) -> None:
 
     A trial whose data are final keeps its offers as they are: nobody is called from it.
     """
-    with audit.context(by=by, why="An erasure is approved"):
+    with transaction.atomic():
         people.approve_erasure(participant, by=by)
         if participant.trial.state not in FINAL:
-            _stop(participant, by)
+            with audit.context(by=by, why="The identity was erased"):
+                _stop(participant, by)
 
 
 def record_allocation_error(

@@ -338,7 +338,7 @@ def test_films_are_counted_by_what_became_of_them(year):
     assert (counted.scored, counted.waiting) == (1, 1)
     assert counted.set_aside == {
         "set aside: lateral": 1,
-        "set aside: not radiograph": 1,
+        "set aside: kind contradiction": 1,
         "failed: worker lost": 1,
         "rejected: not DICOM": 1,
     }

@@ -407,7 +407,7 @@ def test_a_withdrawal_stops_calls_appointments_and_scoring(world):
 
 def offered_now(world: World) -> Referral:
     """Randomize two people whose films are scored; a film that waits holds up a freeze."""
-    sql("UPDATE screening_radiograph SET state = 'set_aside', reason = 'later' WHERE state = 'eligible'")
+    sql("UPDATE screening_radiograph SET state = 'failed', reason = 'later' WHERE state = 'eligible'")
     offer = referral_of(in_arm(randomized(world, 2), "screening"))
     sql("UPDATE screening_radiograph SET state = 'eligible', reason = '' WHERE reason = 'later'")
     return offer

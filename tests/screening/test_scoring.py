@@ -108,7 +108,7 @@ def test_a_film_is_scored_once_however_often_it_is_asked_for(world):
 
 def test_nothing_is_scored_that_is_not_waiting(world):
     film = receive(world)
-    for state in ("set_aside", "failed", "received"):
+    for state in ("failed", "received", "set_aside"):
         sql("UPDATE screening_radiograph SET state = %s, reason = 'a reason'", state)
         assert scoring.score_film(film.pk) is False
     assert scoring.score_film(Trial.objects.get().pk) is False, "nor what is no film"
