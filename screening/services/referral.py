@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from screening.models import Appointment, ContactAttempt, DxaExam, Referral
@@ -337,11 +336,11 @@ def approve_erasure(participant: Participant, *, by: User) -> None:
 
     A trial whose data are final keeps its offers as they are: nobody is called from it.
     """
-    with transaction.atomic():
+    asked = participant.erasures.filter(approved_by=None).first()
+    with audit.context(by=by, why=asked.reason if asked else "An erasure is approved"):
         people.approve_erasure(participant, by=by)
         if participant.trial.state not in FINAL:
-            with audit.context(by=by, why="The identity was erased"):
-                _stop(participant, by)
+            _stop(participant, by)
 
 
 def record_allocation_error(
