@@ -9,10 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 
-from analysis import services
 from analysis.masking import pooled
 from analysis.models import Freeze
 from analysis.serializers import FreezeSerializer, ReportSerializer, by_arm
+from analysis.services import reports
+from analysis.services.plans import sees_arms
 from trial.api import GuardedViewSet
 from trial.blinding import arm_shown
 from trial.roles import Permission
@@ -36,9 +37,9 @@ class ReportViewSet(mixins.ListModelMixin, GuardedViewSet):
     def retrieve(self, request: Request, pk: str) -> Response:
         """Show a freeze with its results, by arm only to whoever may see them."""
         frozen: Any = self.get_object()
-        found = services.report(frozen)
+        found = reports.report(frozen)
         frozen.pooled = [{"title": line.label, "counted": line.counted} for line in pooled(found.rows)]
-        if Freeze.objects.visible_to(self.user, Permission.SEE_REPORT_BY_ARM).filter(pk=frozen.pk).exists():
+        if sees_arms(self.user, frozen):
             arm_shown(self.user, f"report {frozen.pk}")
             frozen.by_arm = by_arm(found.effects)
         return Response(ReportSerializer(frozen).data)

@@ -5,11 +5,11 @@ import io
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from analysis import services
 from analysis.consort_svg import to_svg
 from analysis.figures import cascade, forest_of_effects, forest_of_subgroups
 from analysis.masking import dummy_csv, in_dummy
 from analysis.models import Freeze
+from analysis.services import freezes, reports
 from analysis.tables import to_csv
 from trial.crypto import derived_key
 from trial.roles import Permission
@@ -28,12 +28,12 @@ class Download(NamedTuple):
 
 
 def _table(name: str) -> Callable[[Freeze], str]:
-    return lambda freeze: to_csv(services.report(freeze).tables[name])
+    return lambda freeze: to_csv(reports.report(freeze).tables[name])
 
 
 def _cascade(name: str) -> Callable[[Freeze], bytes]:
     def draw(freeze: Freeze) -> bytes:
-        bars = services.report(freeze).cascades[name]
+        bars = reports.report(freeze).cascades[name]
         return cascade(bars, title=bars[0].label)
 
     return draw
@@ -59,25 +59,25 @@ def _codes(codes: dict[str, Any]) -> str:
 
 def _dummy(freeze: Freeze) -> str:
     # From a secret of the installation: with a known key, a list of study numbers would tell whose row is whose.
-    return dummy_csv(services.subjects_csv(freeze), derived_key(f"dummy allocation:{freeze.pk}"))
+    return dummy_csv(freezes.subjects_csv(freeze), derived_key(f"dummy allocation:{freeze.pk}"))
 
 
 CSV, SVG = "text/csv; charset=utf-8", "image/svg+xml"
 DOWNLOADS: dict[str, Download] = {
-    "flow.svg": Download("CONSORT flow", SVG, P.SEE_REPORT_BY_ARM, lambda f: to_svg(services.report(f).flow)),
+    "flow.svg": Download("CONSORT flow", SVG, P.SEE_REPORT_BY_ARM, lambda f: to_svg(reports.report(f).flow)),
     "effects.csv": Download("Effects", CSV, P.SEE_REPORT_BY_ARM, _table("effects")),
     "effects.svg": Download(
         "Forest plot of effects",
         SVG,
         P.SEE_REPORT_BY_ARM,
-        lambda f: forest_of_effects(services.report(f).effects),
+        lambda f: forest_of_effects(reports.report(f).effects),
     ),
     "subgroups.csv": Download("Subgroups", CSV, P.SEE_REPORT_BY_ARM, _table("subgroups")),
     "subgroups.svg": Download(
         "Forest plot of subgroups",
         SVG,
         P.SEE_REPORT_BY_ARM,
-        lambda f: forest_of_subgroups(services.report(f).subgroups),
+        lambda f: forest_of_subgroups(reports.report(f).subgroups),
     ),
     "baseline.csv": Download("Baseline characteristics", CSV, P.SEE_REPORT_BY_ARM, _table("baseline")),
     "uptake.csv": Download("Predictors of uptake", CSV, P.SEE_REPORT_BY_ARM, _table("uptake")),

@@ -1,9 +1,11 @@
 """Binary endpoints by arm: absolute and relative effect of each, overall and within subgroups."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
+from analysis.characteristics import PREDICTORS, Category
 from analysis.estimators import (
     Estimate,
     NumberNeeded,
@@ -99,6 +101,20 @@ ISCD_AGE_SEX = Subgroup(
         Level("not_meeting", "Men aged <70 y/o or women aged <65 y/o", lambda row: row.iscd_age_sex is False),
         Level("meeting", "Men aged ≥70 y/o or women aged ≥65 y/o", lambda row: row.iscd_age_sex is True),
     ),
+)
+
+
+def _subgroup(category: Category) -> Subgroup:
+    """Make a subgroup of a baseline characteristic; who has no recorded value belongs to no level."""
+
+    def level(key: str, label: str) -> Level:
+        return Level(key, label, lambda row: category.value(row) == key)
+
+    return Subgroup(category.key, category.label, tuple(level(*named) for named in category.levels))
+
+
+SUBGROUPS: Mapping[str, Subgroup] = MappingProxyType(
+    {category.key: _subgroup(category) for category in PREDICTORS} | {ISCD_AGE_SEX.key: ISCD_AGE_SEX}
 )
 
 

@@ -1,21 +1,62 @@
-"""The form that freezes a dataset."""
+"""The forms of the analysis: freeze a dataset, declare and sign a plan, make the arms known."""
 
 from django import forms
 
+from analysis.plan import LARGEST
 from trial.models import Trial, User
 from trial.roles import Permission
 
 
-class FreezeForm(forms.Form):
-    """Which trial, and what for."""
+class _TrialForm(forms.Form):
+    """A form about one of the trials in which the user holds a permission."""
 
+    permission: Permission
     trial = forms.ModelChoiceField(Trial.objects.none(), empty_label=None)
-    purpose = forms.CharField(max_length=200, help_text="Such as “interim report” or “final analysis”.")
 
     def __init__(self, *args: object, user: User, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         choice = self.fields["trial"]
         assert isinstance(choice, forms.ModelChoiceField)
-        choice.queryset = Trial.objects.visible_to(user, Permission.FREEZE_DATASET).order_by("code")
+        choice.queryset = Trial.objects.visible_to(user, self.permission).order_by("code")
         for field in self.fields.values():
             field.widget.attrs["class"] = "form-select" if field is choice else "form-control"
+
+
+class FreezeForm(_TrialForm):
+    """Which trial, and what for."""
+
+    permission = Permission.FREEZE_DATASET
+    purpose = forms.CharField(max_length=200, help_text="Such as “interim report” or “final analysis”.")
+
+
+class PlanForm(_TrialForm):
+    """For which trial's protocol in force, and the plan as YAML."""
+
+    permission = Permission.WRITE_PLAN
+    text = forms.CharField(
+        label="Plan (YAML)",
+        max_length=LARGEST,
+        widget=forms.Textarea({"rows": 18, "spellcheck": "false", "autocapitalize": "off"}),
+        help_text="What stands here to begin with is a template; change what your trial does otherwise.",
+    )
+
+
+class PasswordForm(forms.Form):
+    """The signer's password, again."""
+
+    password = forms.CharField(
+        label="Your password",
+        widget=forms.PasswordInput({"class": "form-control", "autocomplete": "current-password"}),
+    )
+
+
+class UnblindForm(PasswordForm):
+    """Why the arms are made known, and the password."""
+
+    reason = forms.CharField(
+        label="Why",
+        max_length=400,
+        widget=forms.TextInput({"class": "form-control"}),
+        help_text="Such as “final analysis”.",
+    )
+    field_order = ("reason", "password")

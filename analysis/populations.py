@@ -56,6 +56,9 @@ LOW_RISK = AnalysisSet(
     lambda row: row.eligible and row.risk_class == "low" and row.arm is None,
 )
 
+# What it means is each plan's to say: see `analysis.plan`.
+PER_PROTOCOL = "per_protocol"
+
 ANALYSIS_SETS = (
     ELIGIBLE, INTENTION_TO_TREAT, WITHOUT_ERRORS, SCREENING_ARM, CONTROL_ARM, HIGH_RISK, LOW_RISK
 )  # fmt: skip

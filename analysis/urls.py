@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from analysis import views
+from analysis import plan_views, views
 
 urlpatterns = [
     path("reports/", views.reports, name="reports"),
+    path("reports/plans/", plan_views.all_plans, name="plans"),
+    path("reports/plans/<uuid:pk>/", plan_views.plan, name="plan"),
     path("reports/<uuid:pk>/", views.report, name="report"),
     path("reports/<uuid:pk>/files/<str:name>", views.download, name="report-file"),
 ]

@@ -7,7 +7,6 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.safestring import mark_safe
 
-from analysis import services
 from analysis.consort_svg import to_svg
 from analysis.downloads import CSV, DATASET, DOWNLOADS, Download
 from analysis.figures import cascade, forest_of_effects, forest_of_subgroups
@@ -15,6 +14,10 @@ from analysis.formats import events_of, interval, p_equation, percentage_points
 from analysis.forms import FreezeForm
 from analysis.masking import pooled
 from analysis.models import Freeze
+from analysis.services.freezes import freeze, subjects_csv
+from analysis.services.plans import sees_arms
+from analysis.services.reports import Report
+from analysis.services.reports import report as report_of
 from trial.blinding import arm_shown
 from trial.models import Trial, User
 from trial.pages import SignedIn, page, refusals
@@ -30,9 +33,7 @@ def reports(request: SignedIn) -> HttpResponse:
     form = FreezeForm(request.POST or None, user=request.user) if may_freeze else None
     if request.method == "POST" and form and form.is_valid():
         with refusals(lambda message: form.add_error(None, message)):
-            frozen = services.freeze(
-                form.cleaned_data["trial"], purpose=form.cleaned_data["purpose"], by=request.user
-            )
+            frozen = freeze(form.cleaned_data["trial"], purpose=form.cleaned_data["purpose"], by=request.user)
             messages.success(
                 request, f"{frozen} is frozen: {frozen.people} people, SHA-256 {frozen.sha256[:12]}…"
             )
@@ -47,13 +48,13 @@ def report(request: SignedIn, pk: UUID) -> HttpResponse:
     frozen = get_object_or_404(
         Freeze.objects.visible_to(request.user).select_related("trial", "protocol_version"), pk=pk
     )
-    found = services.report(frozen)
+    found = report_of(frozen)
     context = {
         "freeze": frozen,
         "downloads": _downloads(request.user, frozen),
         "protocol": frozen.protocol_version.protocol,
     }
-    if not _sees(request.user, frozen, P.SEE_REPORT_BY_ARM):
+    if not sees_arms(request.user, frozen):
         stem = [(box, found.flow.left.get(box.key)) for box in found.flow.stem]
         return render(
             request, "analysis/report_pooled.html", context | {"pooled": pooled(found.rows), "stem": stem}
@@ -62,7 +63,7 @@ def report(request: SignedIn, pk: UUID) -> HttpResponse:
     return render(request, "analysis/report.html", context | _by_arm(found))
 
 
-def _by_arm(found: services.Report) -> dict:
+def _by_arm(found: Report) -> dict:
     primary, groups = found.primary, found.primary_subgroups
     counts = primary.counts
     return {
@@ -112,11 +113,11 @@ def download(request: SignedIn, pk: UUID, name: str) -> HttpResponse:
 
 def _downloads(user: User, frozen: Freeze) -> dict[str, Download]:
     """Return the files of this freeze that the user may have."""
-    needed = {d.permission for d in DOWNLOADS.values()}
-    held = {permission for permission in needed if _sees(user, frozen, permission)}
+    held = {P.DOWNLOAD_DATASET} if _sees(user, frozen, P.DOWNLOAD_DATASET) else set()
+    held |= {P.SEE_REPORT_BY_ARM} if sees_arms(user, frozen) else set()
     found = {name: d for name, d in DOWNLOADS.items() if d.permission in held}
     if {P.DOWNLOAD_DATASET, P.SEE_REPORT_BY_ARM} <= held:
-        found[DATASET] = Download("Dataset", CSV, P.DOWNLOAD_DATASET, services.subjects_csv)
+        found[DATASET] = Download("Dataset", CSV, P.DOWNLOAD_DATASET, subjects_csv)
     return found
 
 

@@ -11,8 +11,8 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from analysis import dataset
-from analysis import services as analysis
 from analysis.models import Freeze
+from analysis.services import freezes
 from config.postgres.roles import as_owner
 from screening.densitometry import Measurement, MeasurementSite, parse_score
 from screening.models import RiskAssessment, Score
@@ -86,7 +86,7 @@ def make_stage(code: str = "DEMO") -> Stage:
     communication.tell_result(
         referral_of(stage.screening), means=Means.LETTER, by=world.caller, occurred_at=_noon(DAY + 4)
     )
-    analysis.freeze(world.trial, purpose="a test", by=world.trial_statistician)
+    freezes.freeze(world.trial, purpose="a test", by=world.trial_statistician)
     return stage
 
 

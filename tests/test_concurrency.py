@@ -15,8 +15,8 @@ from uuid import UUID
 import pytest
 from django.db import connection, transaction
 
-from analysis import services as analysis
 from analysis.models import Freeze
+from analysis.services import freezes
 from screening.models import Referral
 from screening.services import cohort
 from tests.factories import World, freeze_and_sign, high_risk, make_participant, make_world
@@ -227,7 +227,7 @@ def test_two_freezes_at_once_get_two_numbers(world):
     make_participant(world)
 
     answers = at_once(
-        [lambda: analysis.freeze(world.trial, purpose="Interim", by=world.trial_statistician).number] * 2
+        [lambda: freezes.freeze(world.trial, purpose="Interim", by=world.trial_statistician).number] * 2
     )
 
     assert sorted(answers) == [1, 2]
@@ -237,7 +237,7 @@ def test_two_freezes_at_once_get_two_numbers(world):
 def test_nobody_waits_for_a_freeze(world):
     """A freeze of a large trial takes a while; films and people come in meanwhile."""
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
-        frozen = analysis.freeze(world.trial, purpose="Interim", by=world.trial_statistician)
+        frozen = freezes.freeze(world.trial, purpose="Interim", by=world.trial_statistician)
         there = pool.submit(at_once, [partial(register, world.site, "N1")])
 
         assert there.result(timeout=10) == [[study_number("DEMO", 1, 1)]]

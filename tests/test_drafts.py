@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from analysis import services as analysis
+from analysis.services import freezes
 from screening.manifests import DEMONSTRATION_MODEL
 from screening.models import Radiograph
 from screening.services import intake, setup
@@ -272,7 +272,7 @@ def test_test_data_say_so_wherever_they_are_shown(planned):
     sheet = browser(planned.caller).get(f"/calls/{screened.pk}/")
     assert "TEST: call nobody" in words(sheet) and b"tel:" not in sheet.content
     assert "TEST: whatever bears" in words(browser(planned.investigator).get("/admin/"))
-    frozen = analysis.freeze(test.trial, purpose="a test", by=planned.trial_statistician)
+    frozen = freezes.freeze(test.trial, purpose="a test", by=planned.trial_statistician)
     report = browser(planned.trial_statistician).get(f"/reports/{frozen.pk}/")
     assert "TEST of PLAN version 1: nothing here is real" in words(report)
     codebook = browser(planned.trial_statistician).get(f"/reports/{frozen.pk}/files/codebook.csv")

@@ -60,8 +60,8 @@ def refusals(tell: Callable[[str], Any]) -> Iterator[None]:
         tell("The record has changed or does not allow this; nothing was saved. Load the page again.")
 
 
-def may(user: User, permission: Permission, trial: Trial, site: Site) -> bool:
-    """Say whether `user` holds `permission` in the trial at the site."""
+def may(user: User, permission: Permission, trial: Trial, site: Site | None = None) -> bool:
+    """Say whether `user` holds `permission` in the trial: at the site, or where none is named at all of them."""
     try:
         require(user, permission, trial, site)
     except Refused:

@@ -72,6 +72,9 @@ class Permission(StrEnum):
     DOWNLOAD_DATASET = "download_dataset"
     SEE_REPORT_POOLED = "see_report_pooled"
     SEE_REPORT_BY_ARM = "see_report_by_arm"
+    WRITE_PLAN = "write_plan"
+    SIGN_PLAN = "sign_plan"
+    UNBLIND_RESULTS = "unblind_results"
     SEE_AUDIT = "see_audit"
     SEE_DELEGATION = "see_delegation"
     SIGN_DELEGATION = "sign_delegation"
@@ -139,6 +142,9 @@ MEANINGS: Mapping[Permission, str] = {
     P.DOWNLOAD_DATASET: "Download a frozen dataset; arms are masked for whoever may not see them.",
     P.SEE_REPORT_POOLED: "See reports with both arms together.",
     P.SEE_REPORT_BY_ARM: "See reports that compare the arms.",
+    P.WRITE_PLAN: "Declare a statistical analysis plan.",
+    P.SIGN_PLAN: "Sign an analysis plan; two people must, before the arms are known.",
+    P.UNBLIND_RESULTS: "Make the arms of a locked trial known to whoever reads its reports.",
     P.SEE_AUDIT: "Read the audit trail; arms and scores are masked for whoever may not see them.",
     P.SEE_DELEGATION: "Read the delegation log: who holds which role, since when and by whose signature.",
     P.SIGN_DELEGATION: "Sign an entry of the delegation log; it grants nothing before, and nobody signs their own.",
@@ -174,7 +180,8 @@ _GRANTS: Mapping[Role, tuple[Permission, ...]] = {
     R.INVESTIGATOR: (
         *(*_PEOPLE, *_CONDUCT, P.SEE_ALLOCATION, P.SEE_OUTCOMES, P.BREAK_CODE, P.APPROVE_ERASURE),
         *(P.SIGN_COHORT, P.APPROVE_PROTOCOL, P.SIGN_PROTOCOL, P.SIGN_MODEL, P.RUN_TRIAL),
-        *(P.SEE_REPORT_POOLED, P.SEE_DELEGATION, P.SIGN_DELEGATION, P.END_DELEGATION),
+        *(P.SIGN_PLAN, P.UNBLIND_RESULTS, P.SEE_REPORT_POOLED),
+        *(P.SEE_DELEGATION, P.SIGN_DELEGATION, P.END_DELEGATION),
     ),
     R.COORDINATOR: (
         *(*_PEOPLE, *_CONDUCT, *_CALLS, *_UNBLINDED, P.REGISTER_PEOPLE, P.RANDOMIZE, P.SIGN_COHORT),
@@ -203,7 +210,10 @@ _GRANTS: Mapping[Role, tuple[Permission, ...]] = {
             P.SEE_AUDIT,
         ),
     ),
-    R.TRIAL_STATISTICIAN: (P.FREEZE_DATASET, P.DOWNLOAD_DATASET, P.SEE_REPORT_POOLED, P.SIGN_MODEL),
+    R.TRIAL_STATISTICIAN: (
+        *(P.WRITE_PLAN, P.SIGN_PLAN, P.FREEZE_DATASET, P.DOWNLOAD_DATASET, P.SEE_REPORT_POOLED),
+        P.SIGN_MODEL,
+    ),
     R.RANDOMIZATION_STATISTICIAN: (
         *(
             P.SEE_PARTICIPANTS,

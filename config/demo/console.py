@@ -9,7 +9,7 @@ from analysis.consort import to_lines
 from analysis.effects import SubgroupEffect
 from analysis.estimators import Estimate
 from analysis.formats import events_of, interval, p_equation, percentage_points
-from analysis.services import Report
+from analysis.services.reports import Report
 from analysis.significance import PValue
 
 T = TypeVar("T")

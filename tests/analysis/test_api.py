@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis import services
+from analysis.services import freezes
 from tests.factories import randomized, signed_in
 from trial.roles import MATRIX, Permission, Role
 
@@ -14,7 +14,7 @@ REPORTS = "/api/v1/reports/"
 def frozen(world):
     """A freeze of a trial with six people randomized."""
     randomized(world, 6)
-    return services.freeze(world.trial, purpose="a test", by=world.trial_statistician)
+    return freezes.freeze(world.trial, purpose="a test", by=world.trial_statistician)
 
 
 @pytest.mark.parametrize("role", [role for role in Role if Permission.SEE_REPORT_POOLED in MATRIX[role]])

@@ -12,10 +12,11 @@ import pytest
 from django.db import connection
 from scipy.stats import chi2
 
-from analysis import dataset, services
+from analysis import dataset
 from analysis.downloads import DOWNLOADS
 from analysis.masking import LEFT_OUT, REPLACED, dummy_csv, pooled
 from analysis.models import Freeze
+from analysis.services import freezes, reports
 from analysis.subjects import CODEBOOK, SubjectRow
 from config.postgres.roles import as_owner
 from screening.densitometry import Measurement, MeasurementSite
@@ -32,7 +33,7 @@ ARMS += people(3, arm="control", dxa=True, osteoporosis=True) + people(67, arm="
 
 
 def freeze(world: World, purpose: str = "Interim report") -> Freeze:
-    return services.freeze(world.trial, purpose=purpose, by=world.trial_statistician)
+    return freezes.freeze(world.trial, purpose=purpose, by=world.trial_statistician)
 
 
 def scan(who: Participant, t_score: str = "-2.7") -> None:
@@ -49,7 +50,7 @@ def test_a_freeze_holds_the_record_as_it_stands_with_all_that_made_it(world, set
     frozen = freeze(world)
 
     built = dataset.build(world.trial, frozen.cut_off)
-    assert gzip.decompress(bytes(frozen.subjects)).decode() == built.csv == services.subjects_csv(frozen)
+    assert gzip.decompress(bytes(frozen.subjects)).decode() == built.csv == freezes.subjects_csv(frozen)
     assert (frozen.number, frozen.people, frozen.sha256) == (1, 4, built.sha256)
     assert (frozen.protocol_version, frozen.code_version) == (
         world.trial.protocol_version,
@@ -63,7 +64,7 @@ def test_a_freeze_holds_the_record_as_it_stands_with_all_that_made_it(world, set
 def test_who_may_not_freeze_does_not_and_a_freeze_has_a_purpose(world):
     for nobody in (world.caller, world.outcome_recorder, world.stranger):
         with pytest.raises(Refused, match="include: freeze dataset"):
-            services.freeze(world.trial, purpose="Curiosity", by=nobody)
+            freezes.freeze(world.trial, purpose="Curiosity", by=nobody)
     with pytest.raises(Refused, match="what this freeze is for"):
         freeze(world, "  ")
 
@@ -74,9 +75,9 @@ def test_freezes_are_numbered_and_an_unchanged_record_needs_no_second_one(world)
     who = randomized(world, 2)[0].participant
     first, second = freeze(world), freeze(world)
 
-    same = services.freeze_if_changed(world.trial, purpose="Again", by=world.trial_statistician)
+    same = freezes.freeze_if_changed(world.trial, purpose="Again", by=world.trial_statistician)
     scan(who)
-    changed = services.freeze_if_changed(world.trial, purpose="Again", by=world.trial_statistician)
+    changed = freezes.freeze_if_changed(world.trial, purpose="Again", by=world.trial_statistician)
 
     assert (first.number, second.number, same.pk, changed.number) == (1, 2, second.pk, 3)
     assert first.sha256 == second.sha256 != changed.sha256
@@ -87,7 +88,7 @@ def test_a_film_that_came_meanwhile_changes_a_freeze_though_no_row_does(world):
     first = freeze(world)
     add_film(world, who)
 
-    second = services.freeze_if_changed(world.trial, purpose="Again", by=world.trial_statistician)
+    second = freezes.freeze_if_changed(world.trial, purpose="Again", by=world.trial_statistician)
 
     assert (second.number, second.sha256) == (2, first.sha256)
     assert (first.intake["scored"], second.intake["scored"]) == (2, 3)
@@ -96,14 +97,14 @@ def test_a_film_that_came_meanwhile_changes_a_freeze_though_no_row_does(world):
 def test_a_freeze_is_never_changed_whatever_happens_to_the_record(world):
     allocations = randomized(world, 4)
     frozen = freeze(world)
-    before = services.subjects_csv(frozen)
+    before = freezes.subjects_csv(frozen)
     scan(in_arm(allocations, "screening"))
 
     for statement in ("UPDATE analysis_freeze SET sha256 = ''", "DELETE FROM analysis_freeze"):
         assert "permission denied" in refusal(statement)
         with as_owner(connection):
             assert "never" in refusal(statement)
-    assert services.subjects_csv(Freeze.objects.get()) == before
+    assert freezes.subjects_csv(Freeze.objects.get()) == before
 
 
 @pytest.mark.parametrize(
@@ -118,9 +119,9 @@ def test_a_freeze_is_never_changed_whatever_happens_to_the_record(world):
 def test_a_freeze_that_was_tampered_with_is_refused(world, tamper):
     randomized(world, 2)
     frozen = freeze(world)
-    frozen.subjects = gzip.compress(tamper(services.subjects_csv(frozen)).encode())
+    frozen.subjects = gzip.compress(tamper(freezes.subjects_csv(frozen)).encode())
 
-    for use in (services.subjects_csv, services.report):
+    for use in (freezes.subjects_csv, reports.report):
         with pytest.raises(Refused, match="does not match its hash"):
             use(frozen)
 
@@ -133,10 +134,10 @@ def test_a_freeze_with_a_damaged_byte_is_refused(world):
     for place in (0, 12, len(sound) // 2, len(sound) - 3):
         frozen.subjects = sound[:place] + bytes([sound[place] ^ 0x55]) + sound[place + 1 :]
         with pytest.raises(Refused, match="does not match its hash"):
-            services.subjects_csv(frozen)
+            freezes.subjects_csv(frozen)
     frozen.subjects = sound[:-9]
     with pytest.raises(Refused, match="does not match its hash"):
-        services.subjects_csv(frozen)
+        freezes.subjects_csv(frozen)
 
 
 # --- reports ------------------------------------------------------------------------------------------------
@@ -150,7 +151,7 @@ def test_a_report_counts_what_the_freeze_holds_and_nothing_later(world):
     frozen = freeze(world)
     scan(in_arm(allocations, "control"))
 
-    told = services.report(frozen)
+    told = reports.report(frozen)
 
     assert told.primary.counts == (2, 3, 0, 3)
     assert {box.key: box.n for box in told.flow.stem} == {
@@ -163,13 +164,13 @@ def test_a_report_counts_what_the_freeze_holds_and_nothing_later(world):
     }
     for table in told.tables.values():
         assert table.rows
-    assert services.report(Freeze.objects.get()) is told, "the same freeze is computed once"
+    assert reports.report(Freeze.objects.get()) is told, "the same freeze is computed once"
 
 
 def test_a_report_of_a_trial_that_has_only_begun_is_no_error(world):
     make_participant(world)
 
-    told = services.report(freeze(world))
+    told = reports.report(freeze(world))
 
     assert told.flow.stem[-1].n == 0 and told.primary.counts == (0, 0, 0, 0)
 
@@ -181,7 +182,7 @@ def test_who_was_not_randomized_though_at_high_risk_is_in_the_flow(world):
     cohort.assess_trial(world.trial, by=None)
     cohort.sum_up_films(world.trial, people=Participant.objects.filter(state="eligible"), by=None)
 
-    told = services.report(freeze(world)).flow
+    told = reports.report(freeze(world)).flow
 
     assert {p.label: p.n for p in told.left["high_risk"].parts} == {"not in the cohort": 2}
 

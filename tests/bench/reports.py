@@ -10,7 +10,7 @@ import statsmodels.api as sm
 
 from analysis.consort import Intake
 from analysis.effects import ENDPOINTS, Effect, Event
-from analysis.services import Report, make_report
+from analysis.services.reports import Report, make_report
 from analysis.subjects import SubjectRow
 from config.opscan_replay.reconstruction import build, read
 from tests.analysis import published

@@ -13,8 +13,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
-from analysis import services as analysis
 from analysis.downloads import DOWNLOADS
+from analysis.services import freezes
 from config.postgres.roles import as_owner
 from screening.models import Receipt
 from screening.vocabulary import ReceiptOutcome
@@ -508,8 +508,8 @@ def test_an_act_stands_though_its_anchor_could_not_be_written(record, settings, 
 
 
 def test_a_frozen_dataset_bears_the_head_of_the_chain(record):
-    frozen = analysis.freeze(record.trial, purpose="Interim", by=record.trial_statistician)
-    again = analysis.freeze(record.trial, purpose="Again", by=record.trial_statistician)
+    frozen = freezes.freeze(record.trial, purpose="Interim", by=record.trial_statistician)
+    again = freezes.freeze(record.trial, purpose="Again", by=record.trial_statistician)
 
     link()
 

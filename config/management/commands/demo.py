@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
 
-from analysis import services as analysis
+from analysis.services import freezes, reports
 from config.demo import films, history, setup, tour
 from config.demo.console import progress, show_report
 from config.demo.people import ISSUER, MadeUp, population
@@ -107,12 +107,12 @@ class Command(BaseCommand):
         told = ", ".join(f"{number} {what}" for what, number in recorded(trial).items())
         self.stdout.write(f"  On record by {clock.now(trial):%Y-%m-%d}, this trial's today: {told}.")
 
-    def report(self, trial: Trial, who: dict) -> analysis.Report:
+    def report(self, trial: Trial, who: dict) -> reports.Report:
         """Freeze the record, unless the last freeze holds the same, and report on it."""
-        frozen = analysis.freeze_if_changed(
+        frozen = freezes.freeze_if_changed(
             trial, purpose="demonstration report", by=who[Role.TRIAL_STATISTICIAN]
         )
-        return analysis.report(frozen)
+        return reports.report(frozen)
 
 
 def _noon(trial: Trial, days: int) -> datetime:

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import BaseCommand, call_command
 
-from analysis import services as analysis
+from analysis.services import freezes, reports
 from config.demo import setup, tour
 from config.demo.console import progress, show_report
 from config.opscan_replay import loading
@@ -45,7 +45,7 @@ class Command(BaseCommand):
         if any(c.differs for c in compared):
             sys.exit(1)
 
-    def report(self) -> analysis.Report:
+    def report(self) -> reports.Report:
         """Load the trial if it isn't, freeze it, and compute its report as any trial's."""
         call_command("migrate", verbosity=0)
         cast = setup.accounts()
@@ -53,12 +53,12 @@ class Command(BaseCommand):
             tour.show_accounts(self.stderr.write, cast)
         trial = loading.load(build(read(PUBLISHED)), cast, progress)
         who = setup.by_role(cast)
-        frozen = analysis.freeze_if_changed(
+        frozen = freezes.freeze_if_changed(
             trial, purpose="replay of the published trial", by=who[Role.TRIAL_STATISTICIAN]
         )
-        return analysis.report(frozen)
+        return reports.report(frozen)
 
-    def show(self, found: analysis.Report, compared: list[Comparison], paper: Paper, summary: bool) -> None:
+    def show(self, found: reports.Report, compared: list[Comparison], paper: Paper, summary: bool) -> None:
         """Print the report, then each number beside the paper's (or the main ones and those that differ)."""
         say = self.stdout.write
         say("  A reconstruction from published counts, not patient data; films were not published.\n\n")

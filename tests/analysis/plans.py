@@ -1,0 +1,12 @@
+"""Plans to test with: the shipped one, and the shortest there is."""
+
+from django.conf import settings
+
+PLAN = (settings.BASE_DIR / "analysis" / "plans" / "two_arms.yaml").read_text()
+SHORT = """
+plan: 1
+title: A short plan
+endpoints: {primary: osteoporosis}
+populations: {main: intention_to_treat}
+missing: {rule: no_record_is_no_event}
+"""
