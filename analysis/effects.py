@@ -6,18 +6,10 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from analysis.characteristics import PREDICTORS, Category
-from analysis.estimators import (
-    Estimate,
-    NumberNeeded,
-    TwoByTwo,
-    number_needed,
-    odds_ratio,
-    risk_difference,
-    risk_ratio,
-    two_by_two,
-)
+from analysis.estimators import Estimate, NumberNeeded, TwoByTwo, number_needed, two_by_two
+from analysis.methods import ODDS_RATIOS, RISK_DIFFERENCES, RISK_RATIOS, TESTS, Methods
 from analysis.populations import by_arm
-from analysis.significance import Interaction, interaction
+from analysis.significance import Interaction, PValue, interaction
 from analysis.subjects import DRUG_CODES, LABELS, SubjectRow
 
 Event = Callable[[SubjectRow], bool]
@@ -62,6 +54,7 @@ class Effect:
     risk_ratio: Estimate
     risk_difference: Estimate
     number_needed: NumberNeeded
+    test: PValue
 
 
 @dataclass(frozen=True)
@@ -117,6 +110,8 @@ SUBGROUPS: Mapping[str, Subgroup] = MappingProxyType(
     {category.key: _subgroup(category) for category in PREDICTORS} | {ISCD_AGE_SEX.key: ISCD_AGE_SEX}
 )
 
+USUAL = Methods()
+
 
 def count(rows: Iterable[SubjectRow], happened: Event) -> TwoByTwo:
     """Count people and events in both arms as randomized; people without an arm don't count."""
@@ -125,36 +120,42 @@ def count(rows: Iterable[SubjectRow], happened: Event) -> TwoByTwo:
     return two_by_two(events["screening"], len(arms["screening"]), events["control"], len(arms["control"]))
 
 
-def effect(rows: Iterable[SubjectRow], endpoint: Endpoint) -> Effect:
-    """Estimate the effect on one endpoint."""
+def effect(rows: Iterable[SubjectRow], endpoint: Endpoint, methods: Methods = USUAL) -> Effect:
+    """Estimate the effect on one endpoint by these methods, and test it."""
     counts = count(rows, endpoint.happened)
-    difference = risk_difference(counts).miettinen_nurminen
+    difference = RISK_DIFFERENCES[methods.risk_difference](counts)
     return Effect(
         endpoint.key,
         endpoint.label,
         endpoint.group,
         endpoint.indent,
         counts,
-        odds_ratio(counts),
-        risk_ratio(counts),
+        ODDS_RATIOS[methods.odds_ratio](counts),
+        RISK_RATIOS[methods.risk_ratio](counts),
         difference,
         number_needed(difference),
+        TESTS[methods.test](counts),
     )
 
 
-def effects(rows: Sequence[SubjectRow], endpoints: Sequence[Endpoint] = ENDPOINTS) -> list[Effect]:
+def effects(
+    rows: Sequence[SubjectRow], endpoints: Iterable[Endpoint] = ENDPOINTS, methods: Methods = USUAL
+) -> list[Effect]:
     """Estimate the effect on each endpoint."""
-    return [effect(rows, endpoint) for endpoint in endpoints]
+    return [effect(rows, endpoint, methods) for endpoint in endpoints]
 
 
 def subgroup_effect(
-    rows: Sequence[SubjectRow], endpoint: Endpoint, subgroup: Subgroup = ISCD_AGE_SEX
+    rows: Sequence[SubjectRow],
+    endpoint: Endpoint,
+    subgroup: Subgroup = ISCD_AGE_SEX,
+    methods: Methods = USUAL,
 ) -> SubgroupEffect:
     """Estimate the effect within each level, and test whether it differs between them."""
     randomized = [row for row in rows if row.arm is not None]
     members = [[row for row in randomized if level.includes(row)] for level in subgroup.levels]
     found = tuple(
-        effect(people, endpoint._replace(key=level.key, label=level.label))
+        effect(people, endpoint._replace(key=level.key, label=level.label), methods)
         for level, people in zip(subgroup.levels, members, strict=True)
     )
     test = interaction([level.counts for level in found])
@@ -163,8 +164,9 @@ def subgroup_effect(
 
 def subgroup_effects(
     rows: Sequence[SubjectRow],
-    endpoints: Sequence[Endpoint] = (EXAMINED, DETECTED, TREATED),
+    endpoints: Iterable[Endpoint] = (EXAMINED, DETECTED, TREATED),
     subgroup: Subgroup = ISCD_AGE_SEX,
+    methods: Methods = USUAL,
 ) -> list[SubgroupEffect]:
     """Estimate the effect on each endpoint within each level of a subgroup."""
-    return [subgroup_effect(rows, endpoint, subgroup) for endpoint in endpoints]
+    return [subgroup_effect(rows, endpoint, subgroup, methods) for endpoint in endpoints]

@@ -6,7 +6,7 @@ beside it is marked post hoc.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, get_args
@@ -17,16 +17,19 @@ from jsonschema.exceptions import ValidationError
 
 from analysis.characteristics import BASELINE, PREDICTORS
 from analysis.effects import ENDPOINTS, SUBGROUPS
+from analysis.methods import (
+    INTERACTIONS,
+    ODDS_RATIOS,
+    RISK_DIFFERENCES,
+    RISK_RATIOS,
+    TESTS,
+    Methods,
+)
 from analysis.populations import ANALYSIS_SETS, PER_PROTOCOL, AnalysisSet
 from analysis.subjects import ARMS, CODEBOOK, Arm, SubjectRow
 
 LARGEST = 64 * 1024  # characters of YAML
 FACTS = tuple(v.name for v in CODEBOOK if v.type == "yes/no")
-ODDS_RATIOS = ("woolf", "exact_conditional", "firth")
-RISK_RATIOS = ("log", "koopman", "miettinen_nurminen")
-RISK_DIFFERENCES = ("miettinen_nurminen", "newcombe", "wald")
-TESTS = ("pearson", "pearson_yates", "fisher", "mid_p", "boschloo")
-INTERACTIONS = ("wald", "likelihood_ratio")
 MISSING: Mapping[str, str] = MappingProxyType(
     {
         "no_record_is_no_event": "an outcome that nobody recorded did not happen",
@@ -57,17 +60,6 @@ class Kept:
         return all(getattr(row, fact) for fact in self.having) and not any(
             getattr(row, fact) for fact in self.without
         )
-
-
-@dataclass(frozen=True)
-class Methods:
-    """Which of the estimators and tests a table prints."""
-
-    odds_ratio: str = "woolf"
-    risk_ratio: str = "log"
-    risk_difference: str = "miettinen_nurminen"
-    test: str = "pearson"
-    interaction: str = "wald"
 
 
 @dataclass(frozen=True)
@@ -128,7 +120,7 @@ def _kept_in_words(kept: Kept) -> str:
     return ", ".join(parts).replace("_", " ") or "everybody"
 
 
-def _some(names: Sequence[str], **more: Any) -> dict[str, Any]:
+def _some(names: Iterable[str], **more: Any) -> dict[str, Any]:
     return {"type": "array", "items": {"enum": list(names)}, "uniqueItems": True} | more
 
 
@@ -141,7 +133,7 @@ def _object(required: Sequence[str] = (), **properties: Any) -> dict[str, Any]:
     }
 
 
-def _choice(names: Sequence[str]) -> dict[str, Any]:
+def _choice(names: Iterable[str]) -> dict[str, Any]:
     return {"enum": list(names)}
 
 

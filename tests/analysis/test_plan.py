@@ -2,7 +2,8 @@
 
 import pytest
 
-from analysis.plan import LARGEST, ODDS_RATIOS, RISK_DIFFERENCES, RISK_RATIOS, TESTS, Interim, PlanError, read
+from analysis.methods import ODDS_RATIOS, RISK_DIFFERENCES, RISK_RATIOS, TESTS
+from analysis.plan import LARGEST, Interim, PlanError, read
 from analysis.plan_prose import METHODS, prose
 from analysis.plan_prose import TESTS as TEST_WORDS
 from tests.analysis.people import person
