@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from analysis.balance import of_means, of_shares
 from analysis.populations import by_arm
 from analysis.significance import (
     Mean,
@@ -51,6 +52,7 @@ class CategoryByArm:
     levels: tuple[tuple[str, dict[Arm, Count]], ...]
     missing: dict[Arm, int]
     test: PValue
+    difference: float | None  # standardized
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class QuantityByArm:
     means: dict[Arm, Mean]
     missing: dict[Arm, int]
     test: PValue
+    difference: float | None  # standardized
 
 
 class Step(NamedTuple):
@@ -174,9 +177,8 @@ def _category_by_arm(arms: dict[Arm, list[SubjectRow]], category: Category) -> C
         (label, {arm: Count(tallies[arm][key], tallies[arm].total()) for arm in ARMS})
         for key, label in category.levels
     )
-    return CategoryByArm(
-        category, levels, missing, balance([[by[arm].n for _, by in levels] for arm in ARMS])
-    )
+    counts = [[by[arm].n for _, by in levels] for arm in ARMS]
+    return CategoryByArm(category, levels, missing, balance(counts), of_shares(*counts))
 
 
 def balance(table: Sequence[Sequence[int]]) -> PValue:
@@ -195,7 +197,8 @@ def _quantity_by_arm(arms: dict[Arm, list[SubjectRow]], quantity: Quantity) -> Q
     known = {arm: [value for row in arms[arm] if (value := quantity.value(row)) is not None] for arm in ARMS}
     missing = {arm: len(arms[arm]) - len(known[arm]) for arm in ARMS}
     means = {arm: mean(known[arm]) for arm in ARMS}
-    return QuantityByArm(quantity, means, missing, equal_variance_t(known["screening"], known["control"]))
+    test = equal_variance_t(known["screening"], known["control"])
+    return QuantityByArm(quantity, means, missing, test, of_means(means["screening"], means["control"]))
 
 
 def uptake(

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from analysis.characteristics import BASELINE, PREDICTORS
-from analysis.effects import ENDPOINTS, SUBGROUPS
+from analysis.effects import DETECTED, ENDPOINTS, EXAMINED, ISCD_AGE_SEX, SUBGROUPS, TREATED, Endpoint
 from analysis.methods import (
     INTERACTIONS,
     ODDS_RATIOS,
@@ -113,11 +113,40 @@ class Plan:
             lambda row: row.arm is not None and kept[row.arm].keeps(row),
         )
 
+    def counted(self, rows: Iterable[SubjectRow], endpoint: Endpoint) -> list[SubjectRow]:
+        """Return the people in whom an endpoint counts, by the plan's rule for what is missing."""
+        if self.missing == "leave_out_withdrawn":
+            return [row for row in rows if endpoint.happened(row) or not row.withdrawn]
+        return list(rows)
+
 
 def _kept_in_words(kept: Kept) -> str:
     parts = [f"with {' and '.join(kept.having)}"] if kept.having else []
     parts += [f"without {' or '.join(kept.without)}"] if kept.without else []
     return ", ".join(parts).replace("_", " ") or "everybody"
+
+
+# What is shown where no plan was signed, all of it post hoc.
+UNPLANNED = Plan(
+    title="No plan",
+    primary=DETECTED.key,
+    secondary=tuple(endpoint.key for endpoint in ENDPOINTS if endpoint != DETECTED),
+    population="intention_to_treat",
+    sensitivity=("without_errors",),
+    per_protocol=None,
+    subgroups=(ISCD_AGE_SEX.key,),
+    subgroup_endpoints=(EXAMINED.key, DETECTED.key, TREATED.key),
+    covariates=(),
+    cluster=None,
+    exposure=None,
+    timed=(),
+    baseline_tests=True,
+    predictors=tuple(category.key for category in PREDICTORS),
+    methods=Methods(),
+    missing="no_record_is_no_event",
+    best_and_worst=False,
+    interim=None,
+)
 
 
 def _some(names: Iterable[str], **more: Any) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from analysis.formats import (
     percentage_points,
     share,
 )
+from analysis.sensitivity import Sensitivity
 from analysis.subjects import ARM_CODES, ARMS
 
 SCREENING, CONTROL = (ARM_CODES[arm] for arm in ARMS)
@@ -88,7 +89,12 @@ class Footnotes:
         return tuple(f"[{number}] {text}" for number, text in enumerate(self.texts, start=1))
 
 
-def effect_table(effects: Sequence[Effect], *, population: str = "Intention to treat") -> Table:
+POST_HOC = "Post hoc: no plan signed before the arms were known names these comparisons."
+
+
+def effect_table(
+    effects: Sequence[Effect], *, population: str = "Intention to treat", post_hoc: bool = False
+) -> Table:
     """Lay out endpoints by arm with absolute and relative effects (the shape of the paper's Figure 3)."""
     notes = Footnotes()
     rows = [
@@ -98,7 +104,7 @@ def effect_table(effects: Sequence[Effect], *, population: str = "Intention to t
     ]
     columns = (
         "Endpoint", SCREENING, CONTROL, "Odds ratio (95% CI)", "Risk ratio (95% CI)",
-        "Risk difference, % points (95% CI)", "Number to screen for one more (95% CI)",
+        "Risk difference, % points (95% CI)", "Number to screen for one more (95% CI)", "P",
     )  # fmt: skip
     methods = _methods(
         e for found in effects for e in (found.odds_ratio, found.risk_ratio, found.risk_difference)
@@ -106,8 +112,15 @@ def effect_table(effects: Sequence[Effect], *, population: str = "Intention to t
     footnotes = (
         f"Population: {population}. Events/people (%). No correction for multiple endpoints.",
         methods,
+        f"P: {'; '.join(dict.fromkeys(found.test.method for found in effects))}.",
+        *([POST_HOC] if post_hoc else []),
     )
-    return Table("effects", "Effects by endpoint", columns, tuple(rows), (*footnotes, *notes.listed()))
+    title = _titled("Effects by endpoint", post_hoc)
+    return Table("effects", title, columns, tuple(rows), (*footnotes, *notes.listed()))
+
+
+def _titled(title: str, post_hoc: bool) -> str:
+    return f"{title} (post hoc)" if post_hoc else title
 
 
 def _effect_row(found: Effect, notes: Footnotes) -> Row:
@@ -119,6 +132,7 @@ def _effect_row(found: Effect, notes: Footnotes) -> Row:
         interval(found.risk_ratio) + notes.mark(found.risk_ratio.why),
         percentage_points(found.risk_difference) + notes.mark(found.risk_difference.why),
         _number_needed(found.number_needed),
+        p_value(found.test.p) + notes.mark(found.test.why),
     )
     return Row(found.label, cells, found.indent, key=found.key)
 
@@ -130,28 +144,57 @@ def _number_needed(found: NumberNeeded) -> str:
     return f"{fixed(found.value, 1).replace('Inf', '∞')} ({limits})"
 
 
-def subgroup_table(found: Sequence[SubgroupEffect], *, population: str = "Intention to treat") -> Table:
+def sensitivity_table(found: Sequence[Sensitivity], *, post_hoc: bool = False) -> Table:
+    """Lay out the primary endpoint as looked at otherwise, each look explained below."""
+    notes = Footnotes()
+    rows = []
+    for look in found:
+        a, n, c, m = look.effect.counts
+        ratio, difference = look.effect.odds_ratio, look.effect.risk_difference
+        cells = (
+            events_of(a, n),
+            events_of(c, m),
+            interval(ratio) + notes.mark(ratio.why),
+            percentage_points(difference) + notes.mark(difference.why),
+        )
+        rows.append(Row(look.label + notes.mark(f"{look.label}: {look.definition}."), cells))
+    columns = (
+        "Primary endpoint", SCREENING, CONTROL, "Odds ratio (95% CI)", "Risk difference, % points (95% CI)"
+    )  # fmt: skip
+    footnotes = (*([POST_HOC] if post_hoc else []), *notes.listed())
+    return Table("sensitivity", _titled("Sensitivity analyses", post_hoc), columns, tuple(rows), footnotes)
+
+
+def subgroup_table(
+    found: Sequence[SubgroupEffect], *, population: str = "Intention to treat", post_hoc: bool = False
+) -> Table:
     """Lay out the effects within subgroups with both interaction tests (the shape of Figure 4A)."""
     notes = Footnotes()
-    rows = [row for outcome in found for row in _subgroup_rows(outcome, notes)]
+    several = len({outcome.subgroup.key for outcome in found}) > 1
+    rows = [row for outcome in found for row in _subgroup_rows(outcome, notes, several)]
     methods = _methods(level.odds_ratio for outcome in found for level in outcome.levels)
     footnotes = [f"Population: {population}. Events/people (%).", methods]
     if found:
         first = found[0].interaction
         footnotes += [f"P for interaction: {first.wald.method}; beside it {first.likelihood_ratio.method}."]
-        if found[0].missing:
-            footnotes += [
-                f"{found[0].missing} people belong to no level, for what defines it was not recorded."
-            ]
-    title = f"Effects by subgroup: {found[0].subgroup.label}" if found else "Effects by subgroup"
+        footnotes += dict.fromkeys(
+            f"{group.missing} people belong to no level of “{group.subgroup.label}”, for it was not recorded."
+            for group in found
+            if group.missing
+        )
+    if post_hoc:
+        footnotes += [POST_HOC]
+    groups = "; ".join(dict.fromkeys(outcome.subgroup.label for outcome in found))
+    title = _titled(f"Effects by subgroup: {groups}", post_hoc)
     columns = ("Subgroup", SCREENING, CONTROL, "Odds ratio (95% CI)", "P, Wald", "P, likelihood ratio")
     return Table("subgroups", title, columns, tuple(rows), (*footnotes, *notes.listed()))
 
 
-def _subgroup_rows(found: SubgroupEffect, notes: Footnotes) -> Iterator[Row]:
+def _subgroup_rows(found: SubgroupEffect, notes: Footnotes, several: bool) -> Iterator[Row]:
     tests = (found.interaction.wald, found.interaction.likelihood_ratio)
     cells = ("", "", "", *(p_value(test.p) + notes.mark(test.why) for test in tests))
-    yield Row(found.endpoint.label, cells, heading=True, key=found.endpoint.key)
+    label = f"{found.endpoint.label}: {found.subgroup.label}" if several else found.endpoint.label
+    yield Row(label, cells, heading=True, key=found.endpoint.key)
     for level in found.levels:
         a, n, c, m = level.counts
         effect = interval(level.odds_ratio) + notes.mark(level.odds_ratio.why)
@@ -171,52 +214,61 @@ def cascade_table(bars: Sequence[Bar], *, title: str) -> Table:
     return Table("cascade", title, ("Step", "People", "%"), tuple(rows))
 
 
-def baseline_table(found: Sequence[CategoryByArm | QuantityByArm], totals: tuple[int, int]) -> Table:
-    """Lay out the baseline characteristics by arm (the shape of Table 1)."""
+def baseline_table(
+    found: Sequence[CategoryByArm | QuantityByArm], totals: tuple[int, int], *, tested: bool = True
+) -> Table:
+    """Lay out the baseline characteristics by arm (the shape of Table 1), tested or not as the plan says."""
     notes = Footnotes()
     rows = [
         row
         for variable in found
         for row in (
-            _category_rows(variable, notes)
+            _category_rows(variable, notes, tested)
             if isinstance(variable, CategoryByArm)
-            else _quantity_rows(variable, notes)
+            else _quantity_rows(variable, notes, tested)
         )
     ]
-    columns = ("Characteristic", f"{SCREENING} (n = {totals[0]})", f"{CONTROL} (n = {totals[1]})", "P")
-    footnotes = (
-        "People (%) or mean ± standard deviation, of those with a recorded value.",
-        "P: Pearson chi-square without correction; # Fisher exact where an expected count is below 5; "
-        "t test with equal variances for means. P describes balance and tests no hypothesis of the trial.",
+    columns: tuple[str, ...] = (
+        "Characteristic",
+        f"{SCREENING} (n = {totals[0]})",
+        f"{CONTROL} (n = {totals[1]})",
+        "Difference",
     )
+    footnotes = [
+        "People (%) or mean ± standard deviation, of those with a recorded value.",
+        "Difference: standardized, of means or of the shares of all levels (Yang and Dalton).",
+    ]
+    if tested:
+        columns += ("P",)
+        footnotes += [
+            "P: Pearson chi-square without correction; # Fisher exact where an expected count is below 5; "
+            "t test with equal variances for means. P describes balance and tests no hypothesis of the trial."
+        ]
     return Table("baseline", "Baseline characteristics", columns, tuple(rows), (*footnotes, *notes.listed()))
 
 
-def _category_rows(found: CategoryByArm, notes: Footnotes) -> Iterator[Row]:
-    yield Row(
-        found.category.label,
-        ("", "", balance_p(found.test) + notes.mark(found.test.why)),
-        heading=True,
-        key=found.category.key,
-    )
+def _category_rows(found: CategoryByArm, notes: Footnotes, tested: bool) -> Iterator[Row]:
+    cells = ("", "", *_balance(found, notes, tested))
+    yield Row(found.category.label, cells, heading=True, key=found.category.key)
     for label, counts in found.levels:
-        yield Row(label, (*(share(*counts[arm]) for arm in ARMS), ""), 1)
+        yield Row(label, tuple(share(*counts[arm]) for arm in ARMS), 1)
     yield from _missing_row(found)
 
 
-def _quantity_rows(found: QuantityByArm, notes: Footnotes) -> Iterator[Row]:
-    means = (mean_sd(found.means[arm]) for arm in ARMS)
-    yield Row(
-        found.quantity.label,
-        (*means, balance_p(found.test) + notes.mark(found.test.why)),
-        key=found.quantity.key,
-    )
+def _quantity_rows(found: QuantityByArm, notes: Footnotes, tested: bool) -> Iterator[Row]:
+    cells = (*(mean_sd(found.means[arm]) for arm in ARMS), *_balance(found, notes, tested))
+    yield Row(found.quantity.label, cells, key=found.quantity.key)
     yield from _missing_row(found)
+
+
+def _balance(found: CategoryByArm | QuantityByArm, notes: Footnotes, tested: bool) -> tuple[str, ...]:
+    difference = UNDEFINED if found.difference is None else fixed(found.difference, 3)
+    return (difference, balance_p(found.test) + notes.mark(found.test.why)) if tested else (difference,)
 
 
 def _missing_row(found: CategoryByArm | QuantityByArm) -> Iterator[Row]:
     if any(found.missing.values()):
-        yield Row("Not recorded", (*(str(found.missing[arm]) for arm in ARMS), ""), 1)
+        yield Row("Not recorded", tuple(str(found.missing[arm]) for arm in ARMS), 1)
 
 
 def uptake_table(found: Sequence[Uptake], steps: Sequence[str]) -> Table:

@@ -18,6 +18,7 @@ from analysis.services.freezes import freeze, subjects_csv
 from analysis.services.plans import sees_arms
 from analysis.services.reports import Report
 from analysis.services.reports import report as report_of
+from analysis.tables import Table
 from trial.blinding import arm_shown
 from trial.models import Trial, User
 from trial.pages import SignedIn, page, refusals
@@ -74,12 +75,20 @@ def _by_arm(found: Report) -> dict:
             "odds_ratio": interval(primary.odds_ratio),
             "risk_ratio": interval(primary.risk_ratio),
             "risk_difference": percentage_points(primary.risk_difference),
-            "methods": [primary.odds_ratio.method, primary.risk_ratio.method, primary.risk_difference.method],
+            "methods": [
+                primary.odds_ratio.method,
+                primary.risk_ratio.method,
+                primary.risk_difference.method,
+                primary.test.method,
+            ],
+            "population": found.plan.analysis_set(found.plan.population).label.lower(),
             "notes": [
                 e.why for e in (primary.odds_ratio, primary.risk_ratio, primary.risk_difference) if e.why
             ],
-            "interaction": p_equation(groups.interaction.wald),
-            "interaction_lr": p_equation(groups.interaction.likelihood_ratio),
+            "p": p_equation(primary.test),
+            "interaction": p_equation(groups.interaction.wald) if groups else "",
+            "interaction_lr": p_equation(groups.interaction.likelihood_ratio) if groups else "",
+            "subgroup": groups.subgroup.label if groups else "",
         },
         "flow_svg": mark_safe(to_svg(found.flow)),  # noqa: S308  our own drawing; labels are escaped where it is made
         "figures": [
@@ -90,9 +99,13 @@ def _by_arm(found: Report) -> dict:
             mark_safe(cascade(bars, title=bars[0].label).decode())  # noqa: S308
             for bars in found.cascades.values()
         ],
-        "tables": [found.tables[name] for name in ("effects", "subgroups")],
-        "long_tables": [found.tables[name] for name in ("baseline", "uptake")],
+        "tables": _tables(found, "effects", "sensitivity", "subgroups"),
+        "long_tables": _tables(found, "effects_post_hoc", "baseline", "uptake"),
     }
+
+
+def _tables(found: Report, *names: str) -> list[Table]:
+    return [found.tables[name] for name in names if name in found.tables]
 
 
 @page(P.SEE_REPORT_POOLED)

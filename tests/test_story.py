@@ -136,7 +136,8 @@ def test_a_trial_from_radiograph_to_odds_ratio(place, visit, tmp_path, monkeypat
     keeper.sees("Black and white seem to be exchanged")
     keeper.page.locator("article a").click()
     keeper.sees("What the picture alone says")
-    keeper.page.wait_for_function("document.querySelector('main img').naturalWidth == 512")
+    keeper.page.wait_for_load_state("load")  # with the picture
+    assert keeper.page.evaluate("document.querySelector('main img').naturalWidth") == 512
     keeper.fills("What do you see?", "Stored as a negative; radiology sends it again.")
     keeper.presses("Keep it out")
     keeper.sees("No film waits for a person.")

@@ -74,7 +74,7 @@ class Workplace:
             self.worker.wait()
         self.worker = None
 
-    def wait_until(self, happens: Callable[[], bool], seconds: float = 90) -> None:
+    def wait_until(self, happens: Callable[[], bool], seconds: float = 240) -> None:
         """Wait for something; a worker that ends by itself is started again, as a service manager would."""
         deadline = time.monotonic() + seconds
         while not happens():

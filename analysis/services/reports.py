@@ -1,27 +1,53 @@
-"""The report of a freeze: everything that is shown, computed from the frozen rows alone."""
+"""The report of a freeze: everything that is shown, computed from the frozen rows alone, as the plan says."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from analysis import dataset
+from analysis.agreement import check_effects, check_flow, check_subgroups
 from analysis.cascades import Bar, cascade
 from analysis.characteristics import PREDICTORS, STEPS, baseline, uptake
 from analysis.consort import Flow, Intake, flow
-from analysis.effects import DETECTED, Effect, SubgroupEffect, effects, subgroup_effects
+from analysis.effects import (
+    DETECTED,
+    ENDPOINTS,
+    EXAMINED,
+    SUBGROUPS,
+    Effect,
+    SubgroupEffect,
+    effect,
+    effects,
+    subgroup_effect,
+)
 from analysis.models import Freeze
-from analysis.populations import CONTROL_ARM, INTENTION_TO_TREAT, LOW_RISK, SCREENING_ARM, by_arm
+from analysis.plan import UNPLANNED, Plan, read
+from analysis.populations import CONTROL_ARM, LOW_RISK, SCREENING_ARM, by_arm
+from analysis.sensitivity import Sensitivity, sensitivity
 from analysis.services.freezes import subjects_csv
 from analysis.subjects import SubjectRow
-from analysis.tables import Table, baseline_table, cascade_table, effect_table, subgroup_table, uptake_table
+from analysis.tables import (
+    Table,
+    baseline_table,
+    cascade_table,
+    effect_table,
+    sensitivity_table,
+    subgroup_table,
+    uptake_table,
+)
 
 
 @dataclass(frozen=True)
 class Report:
-    """Everything a report shows, computed from one freeze."""
+    """Everything a report shows, computed from one freeze; without a signed plan all of it is post hoc."""
 
     rows: list[SubjectRow]
+    plan: Plan
+    planned: bool
     flow: Flow
     effects: list[Effect]
+    post_hoc: list[Effect]
+    sensitivity: list[Sensitivity]
     subgroups: list[SubgroupEffect]
     cascades: dict[str, list[Bar]]
     tables: dict[str, Table]
@@ -29,17 +55,18 @@ class Report:
     @property
     def primary(self) -> Effect:
         """Return the effect on the primary endpoint."""
-        return next(e for e in self.effects if e.key == DETECTED.key)
+        return next(e for e in self.effects if e.key == self.plan.primary)
 
     @property
-    def primary_subgroups(self) -> SubgroupEffect:
-        """Return the primary endpoint by the age-and-sex subgroup."""
-        return next(s for s in self.subgroups if s.endpoint.key == DETECTED.key)
+    def primary_subgroups(self) -> SubgroupEffect | None:
+        """Return the primary endpoint by the first subgroup, if the plan has one."""
+        return next((s for s in self.subgroups if s.endpoint.key == self.plan.primary), None)
 
 
 def report(frozen: Freeze) -> Report:
     """Compute the report of a freeze; a freeze never changes, so the last few are remembered."""
-    return _report(frozen.sha256, subjects_csv(frozen), tuple(sorted(_flat(frozen.intake).items())))
+    text, intake = subjects_csv(frozen), tuple(sorted(_flat(frozen.intake).items()))
+    return _report(frozen.sha256, text, intake, frozen.plan.text if frozen.plan else "")
 
 
 def _flat(intake: dict) -> dict:
@@ -47,37 +74,61 @@ def _flat(intake: dict) -> dict:
 
 
 @lru_cache(maxsize=4)
-def _report(_sha256: str, text: str, intake: tuple) -> Report:
+def _report(_sha256: str, text: str, intake: tuple, plan: str) -> Report:
     counts = dict(intake)
-    return make_report(dataset.from_csv(text), Intake(**counts | {"set_aside": dict(counts["set_aside"])}))
+    counted = Intake(**counts | {"set_aside": dict(counts["set_aside"])})
+    return make_report(dataset.from_csv(text), counted, read(plan) if plan else None)
 
 
-def make_report(rows: list[SubjectRow], intake: Intake) -> Report:
-    """Compute flow, effects, subgroups, cascades and tables; raise where the numbers don't add up."""
-    counted, found, groups = flow(rows, intake), effects(rows), subgroup_effects(rows)
+def make_report(rows: list[SubjectRow], intake: Intake, plan: Plan | None = None) -> Report:
+    """Compute flow, effects, subgroups, cascades and tables; raise where the numbers don't add up or disagree."""
+    planned, plan = plan is not None, plan or UNPLANNED
+    counted, people = flow(rows, intake), plan.analysis_set(plan.population)
+    members = people.select(rows)
+    found, others = _effects(members, plan, planned=True), _effects(members, plan, planned=False)
+    groups = _subgroups(members, plan)
+    checks = effects(rows, (EXAMINED, DETECTED))
+    check_effects([*found, *others])
+    check_subgroups(groups, found)
+    check_flow(counted, checks)
+    tested = sensitivity(rows, plan)
     cascades = {
         "screening": cascade(SCREENING_ARM.select(rows), SCREENING_ARM.label, offered=True),
         "control": cascade(CONTROL_ARM.select(rows), CONTROL_ARM.label, offered=False),
         "low_risk": cascade(LOW_RISK.select(rows), LOW_RISK.label, offered=False),
     }
-    arms = by_arm(INTENTION_TO_TREAT.select(rows))
-    steps = uptake(SCREENING_ARM.select(rows), PREDICTORS, STEPS)
-    tables = [
-        effect_table(found),
-        subgroup_table(groups),
-        baseline_table(baseline(rows), (len(arms["screening"]), len(arms["control"]))),
-        uptake_table(steps, [step.label for step in STEPS]),
-        *(cascade_table(bars, title=bars[0].label) for bars in cascades.values()),
+    tables = {
+        "effects": effect_table(found, population=people.label, post_hoc=not planned),
+        "effects_post_hoc": effect_table(others, population=people.label, post_hoc=True),
+        "sensitivity": sensitivity_table(tested, post_hoc=not planned),
+        "subgroups": subgroup_table(groups, population=people.label, post_hoc=not planned),
+        **_descriptions(rows, plan),
+        **{f"cascade_{name}": cascade_table(bars, title=bars[0].label) for name, bars in cascades.items()},
+    }
+    shown = {name: table for name, table in tables.items() if table.rows}
+    return Report(rows, plan, planned, counted, found, others, tested, groups, cascades, shown)
+
+
+def _effects(members: Sequence[SubjectRow], plan: Plan, *, planned: bool) -> list[Effect]:
+    chosen = [e for e in ENDPOINTS if (e.key in plan.endpoints) == planned]
+    return [effect(plan.counted(members, endpoint), endpoint, plan.methods) for endpoint in chosen]
+
+
+def _subgroups(members: Sequence[SubjectRow], plan: Plan) -> list[SubgroupEffect]:
+    endpoints = [e for e in ENDPOINTS if e.key in plan.subgroup_endpoints]
+    return [
+        subgroup_effect(plan.counted(members, endpoint), endpoint, SUBGROUPS[key], plan.methods)
+        for key in plan.subgroups
+        for endpoint in endpoints
     ]
-    return Report(rows, counted, found, groups, cascades, dict(zip(_TABLES, tables, strict=True)))
 
 
-_TABLES = (
-    "effects",
-    "subgroups",
-    "baseline",
-    "uptake",
-    "cascade_screening",
-    "cascade_control",
-    "cascade_low_risk",
-)
+def _descriptions(rows: Sequence[SubjectRow], plan: Plan) -> dict[str, Table]:
+    arms = by_arm(rows)
+    predictors = [category for category in PREDICTORS if category.key in plan.predictors]
+    steps = uptake(SCREENING_ARM.select(rows), predictors, STEPS)
+    totals = (len(arms["screening"]), len(arms["control"]))
+    return {
+        "baseline": baseline_table(baseline(rows), totals, tested=plan.baseline_tests),
+        "uptake": uptake_table(steps, [step.label for step in STEPS]),
+    }

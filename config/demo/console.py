@@ -34,7 +34,8 @@ def show_report(say: Say, found: Report) -> None:
     say(f"    risk ratio       {interval(primary.risk_ratio)}")
     say(f"    risk difference  {percentage_points(primary.risk_difference)} percentage points")
     _show_reasons(say, primary.odds_ratio, primary.risk_ratio, primary.risk_difference)
-    _show_subgroups(say, found.primary_subgroups)
+    if found.primary_subgroups:
+        _show_subgroups(say, found.primary_subgroups)
 
 
 def _show_subgroups(say: Say, groups: SubgroupEffect) -> None:
