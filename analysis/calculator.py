@@ -38,7 +38,7 @@ from analysis.stratified import (
 )
 
 Answer = dict[str, Any]
-MOST = 100_000  # people in an arm; exact answers for more take too long for a page
+MOST = 100_000  # people in an arm, or in all strata; exact answers for more take too long for a page
 MOST_STRATA = 50
 COUNTS = re.compile(r"([0-9]{1,12})/([0-9]{1,12})")
 
@@ -65,7 +65,10 @@ def read_strata(texts: Sequence[str]) -> list[TwoByTwo]:
     """Read strata, each as `read_table` does. Raises BadCounts."""
     if not 1 <= len(texts) <= MOST_STRATA:
         raise BadCounts(f"{len(texts)} strata. The calculator takes from 1 to {MOST_STRATA}.")
-    return [read_table(text) for text in texts]
+    tables = [read_table(text) for text in texts]
+    if (people := sum(sum(table.cells) for table in tables)) > MOST:
+        raise BadCounts(f"{people} people in all strata are too many. The calculator takes up to {MOST:,}.")
+    return tables
 
 
 def effect(table: TwoByTwo, *, scans: tuple[int, int] | None = None) -> Answer:
