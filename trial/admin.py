@@ -30,6 +30,7 @@ from trial.models import (
     EligibilityAssessment,
     Membership,
     Participant,
+    PersonMerge,
     ProtocolDeviation,
     ProtocolVersion,
     Site,
@@ -256,6 +257,23 @@ class CodeBreakInline(RoleInline):
         return row.broken_by.shown_name
 
 
+class MergeInline(RoleInline):
+    """Into whom a participant was merged."""
+
+    model = PersonMerge
+    fk_name = "participant"
+    verbose_name_plural = "merged into"
+    fields = ("occurred_at", "into", "reason", "undone_at", "undone_reason")
+
+
+class MergedInline(MergeInline):
+    """Who was merged into a participant."""
+
+    fk_name = "into"
+    verbose_name_plural = "merged into this one"
+    fields = ("occurred_at", "participant", "reason", "undone_at", "undone_reason")
+
+
 class ParticipantSteps(StepFilter):
     steps = PARTICIPANT_STEPS
 
@@ -291,7 +309,7 @@ class ParticipantAdmin(RoleModelAdmin):
     tells = {"birth": "birth_date", "calls": "do_not_call", "collection": "no_more_data"}
     inlines = (
         *(AssessmentInline, StateChangeInline, ConsentInline, DeviationInline),
-        *(AllocationErrorInline, CodeBreakInline),
+        *(AllocationErrorInline, CodeBreakInline, MergeInline, MergedInline),
     )
     acts = PARTICIPANT_ACTS
 

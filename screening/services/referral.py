@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from django.db.models import Q, QuerySet
 
-from screening.models import Appointment, ContactAttempt, DxaExam, Referral
+from screening.models import Appointment, ContactAttempt, DxaExam, Radiograph, Referral
 from screening.referrals import (
     EVENT_OF,
     IDENTITY_NOT_RECORDED,
@@ -33,6 +33,7 @@ from trial.models import Allocation, Participant, Severity, Site, TrialKind, Use
 from trial.partial_dates import PartialDate
 from trial.services import aftermath, conduct, people
 from trial.services.calendars import calendar_of
+from trial.services.registrations import of_one_person
 from trial.services.trials import Refused, require_open
 from trial.states import FINAL, AllocationFault, State
 
@@ -318,7 +319,9 @@ def withdraw(
             participant, reason=reason, by=by, occurred_at=occurred_at, no_more_data=no_more_data
         )
         _stop(participant, by)
-        unscored = participant.radiographs.filter(state__in=[FilmState.RECEIVED, FilmState.ELIGIBLE])
+        unscored = Radiograph.objects.filter(
+            participant__in=of_one_person(participant), state__in=[FilmState.RECEIVED, FilmState.ELIGIBLE]
+        )
         unscored.update(state=FilmState.SET_ASIDE, reason=IntakeReason.WITHDRAWN)
     return participant
 

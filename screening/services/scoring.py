@@ -20,6 +20,7 @@ from screening.services import registry
 from screening.vocabulary import FilmState, IntakeReason
 from trial import audit, clock
 from trial.models import Trial
+from trial.services.registrations import of_one_person
 from trial.services.trials import Refused
 from trial.states import FINAL, State
 
@@ -103,7 +104,8 @@ def standstill(trial: Trial) -> Standstill | None:
 
 def _keep_out(film: Radiograph) -> bool:
     """Set a film aside whose owner has withdrawn since it came; tell whether it was."""
-    if film.participant is None or film.participant.state != State.WITHDRAWN:
+    registrations = of_one_person(film.participant) if film.participant else []
+    if all(one.state != State.WITHDRAWN for one in registrations):
         return False
     with audit.context(by=None, why="A film of somebody who withdrew is not scored"):
         Radiograph.objects.filter(pk=film.pk, state=FilmState.ELIGIBLE).update(
