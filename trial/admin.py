@@ -19,7 +19,7 @@ from trial.admin_forms import FindForm
 from trial.ages import age_bounds
 from trial.allocation_log import on_hold
 from trial.blinding import consents_for, deviations_for
-from trial.conduct_admin import signed_by, verdict_of
+from trial.conduct_admin import MergedInline, MergeInline, signed_by, verdict_of
 from trial.forms import CONDITIONS, plain
 from trial.history import NOTHING
 from trial.models import (
@@ -30,7 +30,6 @@ from trial.models import (
     EligibilityAssessment,
     Membership,
     Participant,
-    PersonMerge,
     ProtocolDeviation,
     ProtocolVersion,
     Site,
@@ -255,23 +254,6 @@ class CodeBreakInline(RoleInline):
     @admin.display(description="told to")
     def told_to(self, row: CodeBreak) -> str:
         return row.broken_by.shown_name
-
-
-class MergeInline(RoleInline):
-    """Into whom a participant was merged."""
-
-    model = PersonMerge
-    fk_name = "participant"
-    verbose_name_plural = "merged into"
-    fields = ("occurred_at", "into", "reason", "undone_at", "undone_reason")
-
-
-class MergedInline(MergeInline):
-    """Who was merged into a participant."""
-
-    fk_name = "into"
-    verbose_name_plural = "merged into this one"
-    fields = ("occurred_at", "participant", "reason", "undone_at", "undone_reason")
 
 
 class ParticipantSteps(StepFilter):

@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from django.db.models import Q, QuerySet
 
-from screening.models import Appointment, ContactAttempt, DxaExam, Radiograph, Referral
+from screening.models import Appointment, ContactAttempt, DxaExam, Referral
 from screening.referrals import (
     EVENT_OF,
     IDENTITY_NOT_RECORDED,
@@ -26,7 +26,7 @@ from screening.referrals import (
     next_referral_state,
     window_end,
 )
-from screening.vocabulary import FilmState, IntakeReason
+from screening.services.scoring import keep_out
 from trial import audit, bulk, clock
 from trial.blinding import WINDOW
 from trial.models import Allocation, Participant, Severity, Site, TrialKind, User
@@ -319,10 +319,7 @@ def withdraw(
             participant, reason=reason, by=by, occurred_at=occurred_at, no_more_data=no_more_data
         )
         _stop(participant, by)
-        unscored = Radiograph.objects.filter(
-            participant__in=of_one_person(participant), state__in=[FilmState.RECEIVED, FilmState.ELIGIBLE]
-        )
-        unscored.update(state=FilmState.SET_ASIDE, reason=IntakeReason.WITHDRAWN)
+        keep_out(of_one_person(participant))
     return participant
 
 
