@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from analysis.consort import Intake
 from analysis.subjects import CODEBOOK, Sex, SubjectRow, Variable
@@ -41,6 +41,7 @@ from trial.models import (
     Consent,
     EligibilityAssessment,
     Participant,
+    PersonMerge,
     StateChange,
     Trial,
 )
@@ -125,12 +126,16 @@ class _Facts:
         told = of(Communication, "allocation__participant")
         self.communicated = set(told.values_list("allocation__participant", "kind"))
         self.disclosed = set(of(Disclosure).values_list("participant_id", flat=True))
-        self.exams = _grouped(of(DxaExam))
+        # Outcomes of a merged number are its person's; who was randomized twice keeps those of each.
+        standing = Q(undone_at=None) | Q(undone_at__gt=cut_off)
+        merged = of(PersonMerge).filter(standing, participant__allocation=None)
+        self.counts_for = dict(merged.values_list("participant", "into"))
+        self.exams = self._of_people(of(DxaExam))
         self.measurements = _grouped(
             DxaMeasurement.objects.filter(exam__participant__trial=trial), key=lambda m: m.exam_id
         )
-        self.diagnoses = _grouped(of(Diagnosis))
-        self.treatments = _grouped(of(Treatment))
+        self.diagnoses = self._of_people(of(Diagnosis))
+        self.treatments = self._of_people(of(Treatment))
         # The gravest where there are several: it is written last.
         order = {fault: rank for rank, fault in enumerate(AllocationFault)}
         errors = of(AllocationError).values_list("participant_id", "fault")
@@ -138,6 +143,9 @@ class _Facts:
         # Not the state of now: who withdrew and died later did both.
         left = of(StateChange).filter(event=Event.WITHDRAW)
         self.withdrawn = set(left.values_list("participant_id", flat=True))
+
+    def _of_people(self, rows: Iterable[Any]) -> Mapping[UUID, list[Any]]:
+        return _grouped(rows, key=lambda row: self.counts_for.get(row.participant_id, row.participant_id))
 
 
 def _latest(rows: Iterable[Any]) -> dict[UUID, Any]:

@@ -7,7 +7,7 @@ from django.forms import ModelChoiceField
 
 from screening.forms import DisclosureForm
 from screening.models import ModelVersion
-from screening.services import cohort, contamination, made_up, referral, setup
+from screening.services import cohort, contamination, made_up, merging, referral, setup
 from screening.services.reconciliation import reconcile
 from screening.vocabulary import FilmState
 from trial.acts import Act
@@ -16,13 +16,15 @@ from trial.admin_forms import (
     DeathForm,
     DraftForm,
     MadeUpPeopleForm,
+    MergeForm,
     ObjectionForm,
     SignForm,
+    UnmergeForm,
     WithdrawalForm,
 )
 from trial.allocation_log import OnHold, on_hold
 from trial.keys import KeyUnusable
-from trial.models import Allocation, Cohort, Participant, ProtocolVersion, Trial, User
+from trial.models import Allocation, Cohort, Participant, PersonMerge, ProtocolVersion, Trial, TrialKind, User
 from trial.participant_acts import alive_and_in
 from trial.protocol_parts import Timing
 from trial.roles import Permission
@@ -97,6 +99,20 @@ def _erase(row: Participant, _: dict[str, Any], by: User) -> str:
 def _erasure_asked(row: Participant) -> Mapping[str, str]:
     asked = row.erasures.select_related("requested_by").filter(approved_by=None).first()
     return {f"Asked for by {asked.requested_by.first_name}": asked.reason} if asked else {}
+
+
+def _merged_away(row: Participant) -> bool:
+    return PersonMerge.objects.standing().filter(participant=row).exists()
+
+
+def _merge(row: Participant, data: dict[str, Any], by: User) -> str:
+    merging.merge(row, **data, by=by)
+    return f"{row} is merged into {data['into']}, whose registration counts for both from now on."
+
+
+def _unmerge(row: Participant, data: dict[str, Any], by: User) -> str:
+    merging.take_back(row, **data, by=by)
+    return f"{row} counts for itself again, with the films of its own number."
 
 
 def _error(row: Participant, data: dict[str, Any], by: User) -> str:
@@ -180,6 +196,30 @@ SCREENING_ACTS = (
         _error,
         AllocationErrorForm,
         possible=lambda row: Allocation.objects.filter(participant=row).exists(),
+    ),
+    Act(
+        "merge",
+        "Merge into another registration",
+        Permission.REGISTER_PEOPLE,
+        "The hospital found that two of its numbers are one person. From now on either number is the person named "
+        "below: films, results and imports of this one count for them, and this one is neither judged eligible nor "
+        "drawn. No allocation moves: of a person randomized twice this later one is recorded as a duplicate, and its "
+        "offer is stopped. It can be taken back.",
+        _merge,
+        MergeForm,
+        possible=lambda row: row.trial.kind != TrialKind.RECORDED and not _merged_away(row),
+        facts=lambda row: {"Sex": row.sex or "not known", "Birth date": row.birth_date or "not known"},
+    ),
+    Act(
+        "unmerge",
+        "Take back the merge",
+        Permission.REGISTER_PEOPLE,
+        "They are two people after all. Each registration counts for itself again, with the films that came under its "
+        "own number, and both are judged anew. No allocation moves, and what is on record of a duplicate stays: if "
+        "somebody was randomized by films of the other, record that as an allocation error.",
+        _unmerge,
+        UnmergeForm,
+        possible=_merged_away,
     ),
     Act(
         "score-told",

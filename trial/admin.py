@@ -19,7 +19,7 @@ from trial.admin_forms import FindForm
 from trial.ages import age_bounds
 from trial.allocation_log import on_hold
 from trial.blinding import consents_for, deviations_for
-from trial.conduct_admin import signed_by, verdict_of
+from trial.conduct_admin import MergedInline, MergeInline, signed_by, verdict_of
 from trial.forms import CONDITIONS, plain
 from trial.history import NOTHING
 from trial.models import (
@@ -291,7 +291,7 @@ class ParticipantAdmin(RoleModelAdmin):
     tells = {"birth": "birth_date", "calls": "do_not_call", "collection": "no_more_data"}
     inlines = (
         *(AssessmentInline, StateChangeInline, ConsentInline, DeviationInline),
-        *(AllocationErrorInline, CodeBreakInline),
+        *(AllocationErrorInline, CodeBreakInline, MergeInline, MergedInline),
     )
     acts = PARTICIPANT_ACTS
 

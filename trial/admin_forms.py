@@ -123,13 +123,36 @@ class AllocationErrorForm(ActForm):
 
     def clean_first(self) -> Participant | None:
         """Find the participant, in the same trial."""
-        number = plain(self.cleaned_data["first"]).upper()
-        if not number:
-            return None
-        seen = Participant.objects.visible_to(self.by).filter(trial__in=[row.trial_id for row in self.rows])
-        if found := seen.filter(study_number=number).first():
-            return found
-        raise ValidationError(f"There is no {number} in this trial. Copy the study number again.")
+        return _in_this_trial(self, self.cleaned_data["first"]) if plain(self.cleaned_data["first"]) else None
+
+
+class MergeForm(ActForm):
+    """Whose registration counts from now on."""
+
+    into = forms.CharField(
+        label="Study number of the registration that counts",
+        max_length=24,
+        help_text="The one randomized first, if either was.",
+    )
+    reason = text("How it was found that they are one person", max_length=400, validators=[no_arm])
+
+    def clean_into(self) -> Participant:
+        """Find the participant, in the same trial."""
+        return _in_this_trial(self, self.cleaned_data["into"])
+
+
+class UnmergeForm(ActForm):
+    """Why a merge was wrong."""
+
+    reason = text("How it was found that they are two people", max_length=400, validators=[no_arm])
+
+
+def _in_this_trial(form: ActForm, number: str) -> Participant:
+    number = plain(number).upper()
+    seen = Participant.objects.visible_to(form.by).filter(trial__in=[row.trial_id for row in form.rows])
+    if found := seen.filter(study_number=number).first():
+        return found
+    raise ValidationError(f"There is no {number} in this trial. Copy the study number again.")
 
 
 class CodeBreakForm(ActForm):

@@ -19,12 +19,13 @@ from trial.models import (
     Cohort,
     Consent,
     EligibilityAssessment,
+    PersonMerge,
     ProtocolDeviation,
     ProtocolVersion,
     StateChange,
 )
 from trial.pages import refusals
-from trial.role_admin import RoleModelAdmin, of_seen
+from trial.role_admin import RoleInline, RoleModelAdmin, of_seen
 from trial.roles import Permission
 from trial.services.receipt import receipt_of
 from trial.services.signatures import given_under
@@ -129,6 +130,23 @@ class AllocationErrorAdmin(OfParticipant):
     list_display = ("participant", "occurred_at", "fault", "reason")
     list_filter = (*OfParticipant.list_filter, "fault")
     fields = ("participant", "fault", "reason", "first", *WHEN)
+
+
+class MergeInline(RoleInline):
+    """Into whom a participant was merged."""
+
+    model = PersonMerge
+    fk_name = "participant"
+    verbose_name_plural = "merged into"
+    fields = ("occurred_at", "into", "reason", "undone_at", "undone_reason")
+
+
+class MergedInline(MergeInline):
+    """Who was merged into a participant."""
+
+    fk_name = "into"
+    verbose_name_plural = "merged into this one"
+    fields = ("occurred_at", "participant", "reason", "undone_at", "undone_reason")
 
 
 @admin.register(CodeBreak)

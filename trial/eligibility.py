@@ -21,6 +21,7 @@ from trial.protocol_parts import Exclusion, ScoreKind
 class ReasonCode(StrEnum):
     """Why somebody is not eligible."""
 
+    MERGED = "merged"
     NO_FILM = "no_film"
     TOO_YOUNG = "too_young"
     AGE_NOT_ESTABLISHED = "age_not_established"
@@ -55,12 +56,16 @@ class PriorEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What is known of a person. ``birth`` are the earliest and latest possible birth dates."""
+    """What is known of a person. ``birth`` are the earliest and latest possible birth dates.
+
+    ``merged`` is a registration that another one counts for: one human is judged once.
+    """
 
     has_film_in_window: bool
     birth: tuple[date, date] | None = None
     died: PartialDate | None = None
     events: tuple[PriorEvent, ...] = ()
+    merged: bool = False
 
     def to_dict(self) -> dict[str, object]:
         """Return plain values, to be kept beside the assessment."""
@@ -72,6 +77,7 @@ class Facts:
                 {"kind": str(event.kind), "on": str(event.on) if event.on else None, "drug": event.drug}
                 for event in self.events
             ],
+            "merged": self.merged,
         }
 
 
@@ -94,6 +100,7 @@ _WORDS = {
 def assess(protocol: Protocol, facts: Facts) -> Eligibility:
     """Return whether a person is eligible, with every reason against."""
     reasons = (
+        *_merge_reasons(facts),
         *_film_reasons(protocol, facts),
         *_age_reasons(protocol, facts),
         *_death_reasons(protocol, facts),
@@ -110,6 +117,11 @@ def was_earlier(protocol: Protocol, event: PriorEvent) -> bool | None:
 def counts(protocol: Protocol, event: PriorEvent) -> bool:
     """Say whether the protocol excludes for this kind of event; allowed drugs never count."""
     return event.kind in protocol.exclusions and event.drug not in protocol.allowed_drugs
+
+
+def _merge_reasons(facts: Facts) -> Iterator[Reason]:
+    if facts.merged:
+        yield Reason(ReasonCode.MERGED, "Merged into another registration of the same person, which counts.")
 
 
 def _film_reasons(protocol: Protocol, facts: Facts) -> Iterator[Reason]:

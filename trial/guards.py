@@ -1,6 +1,7 @@
 """What must never happen to a trial, its people and its draws, as plain SQL that the database itself enforces."""
 
 from trial import apart, chain
+from trial.aftermath_guards import AFTERMATH, MERGES
 from trial.partial_dates import FIRST_YEAR, LAST_YEAR
 from trial.roles import Permission
 from trial.signature_guards import DELEGATION, SIGNATURE, holders
@@ -53,6 +54,7 @@ KEPT_BUT_CHANGING = (
     "trial_baseline",
     "trial_protocoldeviation",
     "trial_erasure",
+    "trial_personmerge",
     "trial_stratum",
     "trial_user",
 )
@@ -73,6 +75,7 @@ STAYS = {
     "trial_baseline": ("participant_id",),
     "trial_protocoldeviation": ("trial_id", "participant_id"),
     "trial_erasure": ("participant_id", "reason", "requested_by_id"),
+    "trial_personmerge": ("participant_id", "into_id", "reason", "merged_by_id"),
 }
 
 # An allocation takes the next slot of its stratum, belongs to a person found eligible in the same trial,
@@ -98,6 +101,11 @@ BEGIN
     END IF;
     IF p.state <> 'eligible' AND NOT again THEN
         RAISE EXCEPTION 'Only an eligible participant is randomized; this one is %.', p.state
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NOT again AND EXISTS (SELECT 1 FROM trial_personmerge m
+                              WHERE m.participant_id = NEW.participant_id AND m.undone_at IS NULL) THEN
+        RAISE EXCEPTION 'This participant is merged into another, who is randomized for both.'
             USING ERRCODE = 'check_violation';
     END IF;
     IF NOT p.active AND NOT again THEN
@@ -263,35 +271,6 @@ MOVES = (
     )
 )
 
-# Errors and code breaks are of allocations that were made, in the same trial; a duplicate came after the first.
-AFTERMATH = """
-CREATE OR REPLACE FUNCTION check_aftermath() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF NOT EXISTS (SELECT 1 FROM trial_allocation WHERE participant_id = NEW.participant_id) THEN
-        RAISE EXCEPTION 'This participant is not randomized.' USING ERRCODE = 'check_violation';
-    END IF;
-    RETURN NEW;
-END $$;
-CREATE TRIGGER check_aftermath BEFORE INSERT ON trial_allocationerror
-    FOR EACH ROW EXECUTE FUNCTION check_aftermath();
-CREATE TRIGGER check_aftermath BEFORE INSERT ON trial_codebreak FOR EACH ROW EXECUTE FUNCTION check_aftermath();
-
-CREATE OR REPLACE FUNCTION check_duplicate() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF NOT EXISTS (
-        SELECT 1 FROM trial_allocation a JOIN trial_participant p ON p.id = a.participant_id,
-                      trial_allocation b JOIN trial_participant q ON q.id = b.participant_id
-         WHERE a.participant_id = NEW.first_id AND b.participant_id = NEW.participant_id
-           AND p.trial_id = q.trial_id AND (a.recorded_at, a.sequence) < (b.recorded_at, b.sequence)) THEN
-        RAISE EXCEPTION 'The first allocation of a person stands, and the later one is the duplicate.'
-            USING ERRCODE = 'check_violation';
-    END IF;
-    RETURN NEW;
-END $$;
-CREATE TRIGGER check_duplicate BEFORE INSERT ON trial_allocationerror
-    FOR EACH ROW WHEN (NEW.first_id IS NOT NULL) EXECUTE FUNCTION check_duplicate();
-"""
-
 # No key is destroyed that nobody approved to be, and who wants no more data on record has none added.
 ERASURE = """
 CREATE OR REPLACE FUNCTION check_erasure() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -338,6 +317,7 @@ HAPPENINGS = (
     "trial_statechange",
     "trial_allocationerror",
     "trial_codebreak",
+    "trial_personmerge",
     "trial_allocation",
 )
 HAPPENINGS_OF_TRIALS = (
@@ -393,6 +373,7 @@ INSTALL = "\n".join(
             DELEGATION,
             SIGNATURE,
             AFTERMATH,
+            MERGES,
             ERASURE,
             RECONCILIATION,
         ),

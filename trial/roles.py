@@ -107,7 +107,7 @@ MEANINGS: Mapping[Permission, str] = {
     P.SEE_PARTICIPANTS: "See the list of participants by study number, with state, sex, age and history.",
     P.SEE_IDENTITY: "See name, telephone and hospital number.",
     P.SEARCH_PEOPLE: "Find any registered person of the trial, whatever the risk and the arm.",
-    P.REGISTER_PEOPLE: "Register a person and correct baseline facts.",
+    P.REGISTER_PEOPLE: "Register a person, correct baseline facts, and merge two registrations of one person.",
     P.RECORD_CONSENT: "Record consent, its scope, or an objection.",
     P.SEE_ARM: "See which arm a participant is in, on pages, lists, history and exports.",
     P.SEE_ALLOCATION: "See that, when and under which protocol somebody was randomized, without the arm.",

@@ -13,6 +13,7 @@ from trial.keys import KeyUnusable
 from trial.models import Participant, Trial
 from trial.protocol_parts import ScoreKind, Timing
 from trial.randomization import ListExhausted
+from trial.services.registrations import Merges, merges_in
 from trial.services.trials import NotNow, Refused
 from trial.states import State, TransitionRefused, TrialState
 from trial.streams import RuleError
@@ -29,20 +30,25 @@ def randomize_ready() -> int:
 
 
 def _randomize_in(trial: Trial) -> int:
-    here = Participant.objects.filter(UP_FOR_IT, trial=trial).exclude(WAITING)
-    cohort.sum_up_films(trial, people=list(_to_be_judged(trial, here)), by=None)
+    merges = merges_in(trial)
+    waiting = Participant.objects.filter(WAITING, pk__in=list(merges.survivors)).values_list("pk", flat=True)
+    not_yet = [*merges.survivors, *(merges.survivors[pk].pk for pk in waiting)]
+    here = Participant.objects.filter(UP_FOR_IT, trial=trial).exclude(WAITING).exclude(pk__in=not_yet)
+    cohort.sum_up_films(trial, people=list(_to_be_judged(trial, here, merges)), by=None, merges=merges)
     high = here.filter(risk__risk_class=RiskClass.HIGH).order_by("registered_at", "study_number")
     for person in high.filter(state=State.REGISTERED):
         cohort.assess(person, by=None)
     return _draw(trial, high.filter(state=State.ELIGIBLE))
 
 
-def _to_be_judged(trial: Trial, here: QuerySet[Participant]) -> Iterable[Participant]:
-    """Return those whose films are others than when they were judged; or whose facts may be."""
+def _to_be_judged(trial: Trial, here: QuerySet[Participant], merges: Merges) -> Iterable[Participant]:
+    """Return those whose films are others than when they were judged; or whose facts, or merged films, may be."""
     if trial.protocol.score.kind is ScoreKind.COVARIATES:
         return here.exclude(risk__risk_class=RiskClass.HIGH)
     scored = Count("radiographs", filter=Q(radiographs__state=FilmState.SCORED))
-    return here.annotate(scored=scored).exclude(scored=0).exclude(risk__films_counted=F("scored"))
+    merged = here.filter(pk__in=list(merges.merged))
+    alone = here.exclude(pk__in=list(merges.merged)).annotate(scored=scored)
+    return [*merged, *alone.exclude(scored=0).exclude(risk__films_counted=F("scored"))]
 
 
 def _draw(trial: Trial, people: Iterable[Participant]) -> int:

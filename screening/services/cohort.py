@@ -1,7 +1,7 @@
 """From scores to people: who is eligible, who is at high risk, and the cohort that is randomized."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeGuard
 from uuid import UUID
@@ -22,6 +22,7 @@ from trial.protocol_parts import Exclusion, ScoreKind
 from trial.roles import Permission
 from trial.services import allocation, conduct
 from trial.services.allocation import Candidate
+from trial.services.registrations import Merges, merges_in
 from trial.services.trials import Refused, require
 from trial.states import State
 
@@ -60,16 +61,18 @@ class NotHighRisk(Refused):
     code = "not_high_risk"
 
 
-def facts_of(participant: Participant, protocol: Protocol) -> Facts:
-    """Gather what the criteria ask about one participant."""
-    films = _history(participant, "radiographs")
+def facts_of(participant: Participant, protocol: Protocol, merges: Merges) -> Facts:
+    """Gather what the criteria ask about one participant, from all registrations merged into theirs."""
+    registrations = [participant, *merges.merged.get(participant.pk, ())]
+    films = [film for one in registrations for film in _history(one, "radiographs")]
     days = [f.study_date for f in films if f.state in COUNTING and f.study_date]
     bounds = participant.birth_earliest, participant.birth_latest
     return Facts(
         has_film_in_window=any(map(protocol.film_window.contains, days)),
         birth=(bounds[0], bounds[1]) if bounds[0] and bounds[1] else None,
         died=parse(participant.died_on) if participant.died_on else None,
-        events=tuple(_events(participant)),
+        events=tuple(event for one in registrations for event in _events(one)),
+        merged=participant.pk in merges.survivors,
     )
 
 
@@ -97,7 +100,7 @@ def _events(participant: Participant) -> Iterable[PriorEvent]:
 
 def assess(participant: Participant, *, by: User | None) -> Eligibility:
     """Judge one participant by the protocol in force."""
-    facts = facts_of(participant, participant.trial.protocol)
+    facts = facts_of(participant, participant.trial.protocol, merges_in(participant.trial))
     return conduct.assess_participant(participant, facts=facts, by=by)
 
 
@@ -112,6 +115,7 @@ def sum_up_films(
     people: Sequence[Participant],
     by: User | None,
     version: ProtocolVersion | None = None,
+    merges: Merges | None = None,
 ) -> dict[UUID, RiskAssessment]:
     """Apply the patient rule to the films, or facts, that count now; what an allocation rests on stays as it was."""
     version = version or trial.protocol_version
@@ -122,8 +126,12 @@ def sum_up_films(
     frozen |= {pk for pk, risk in known.items() if risk.brought_along}
     open_people = [p for p in people if p.pk not in frozen]
     by_facts = version.protocol.score.kind is ScoreKind.COVARIATES
-    judge = _by_facts if by_facts else _by_films
-    now = judge(version, trial, open_people, known.keys() - frozen, by)
+    if by_facts:
+        now = _by_facts(version, trial, open_people, by)
+    else:
+        counted = _scores(version.protocol, open_people, merges or merges_in(trial))
+        judged = counted.keys() | (known.keys() - frozen)
+        now = {pk: _risk(version, trial, pk, counted[pk]) for pk in judged}
     new = [risk for pk, risk in now.items() if pk not in known]
     changed = [_with(known[pk], now[pk]) for pk in known.keys() & now.keys() if _moved(known[pk], now[pk])]
     with audit.context(by=by, why="The patient rule is applied"):
@@ -132,15 +140,8 @@ def sum_up_films(
     return known | {r.participant_id: r for r in new}
 
 
-def _by_films(
-    version: ProtocolVersion, trial: Trial, people: Sequence[Participant], judged: Set[UUID], _: User | None
-) -> dict[UUID, RiskAssessment]:
-    counted = _scores(version.protocol, people)
-    return {pk: _risk(version, trial, pk, counted[pk]) for pk in counted.keys() | judged}
-
-
 def _by_facts(
-    version: ProtocolVersion, trial: Trial, people: Sequence[Participant], _: Set[UUID], by: User | None
+    version: ProtocolVersion, trial: Trial, people: Sequence[Participant], by: User | None
 ) -> dict[UUID, RiskAssessment]:
     scores = covariates.score_people(trial, people, version=version, by=by)
     return {pk: _risk_by_facts(version, trial, score) for pk, score in scores.items()}
@@ -173,11 +174,12 @@ def _with(known: RiskAssessment, now: RiskAssessment) -> RiskAssessment:
     return known
 
 
-def _scores(protocol: Protocol, people: Sequence[Participant]) -> dict[UUID, list[Score]]:
-    """Return, by participant, the scores of the films that count, oldest first."""
-    window = protocol.film_window
+def _scores(protocol: Protocol, people: Sequence[Participant], merges: Merges) -> dict[UUID, list[Score]]:
+    """Return, by participant, the scores of the films that count for them, oldest first."""
+    window, counts_for = protocol.film_window, {p.pk: p.pk for p in people if p.pk not in merges.survivors}
+    counts_for |= {one.pk: pk for pk in list(counts_for) for one in merges.merged.get(pk, ())}
     scores = Score.objects.filter(
-        radiograph__participant__in=people,
+        radiograph__participant__in=list(counts_for),
         radiograph__state=FilmState.SCORED,
         radiograph__study_date__range=(window.first, window.last),
         model_version__name=protocol.score.name,
@@ -186,7 +188,7 @@ def _scores(protocol: Protocol, people: Sequence[Participant]) -> dict[UUID, lis
     counted: dict[UUID, list[Score]] = defaultdict(list)
     for score in scores.order_by("radiograph__study_date", "radiograph_id"):
         if owner := score.radiograph.participant_id:
-            counted[owner].append(score)
+            counted[counts_for[owner]].append(score)
     return counted
 
 
@@ -273,10 +275,10 @@ def freeze_cohort(trial: Trial, *, by: User, occurred_at: datetime | None = None
 
 def assess_trial(trial: Trial, *, by: User | None) -> None:
     """Judge everybody who is not allocated yet."""
-    protocol = trial.protocol
+    protocol, merges = trial.protocol, merges_in(trial)
     people = Participant.objects.filter(trial=trial).exclude(state__in=conduct.SETTLED)
     people = people.prefetch_related(*_whole_history())
-    conduct.assess_all(trial, facts={p.pk: facts_of(p, protocol) for p in people}, by=by)
+    conduct.assess_all(trial, facts={p.pk: facts_of(p, protocol, merges) for p in people}, by=by)
 
 
 def randomize_cohort(cohort: Cohort, *, by: User, occurred_at: datetime | None = None) -> list[Allocation]:
@@ -296,8 +298,9 @@ def _refuse_changed(cohort: Cohort, *, by: User) -> None:
     # Whoever draws from this cohort now is done before we go on.
     list(cohort_now.order_by("pk").select_for_update().values_list("pk"))
     waiting = cohort_now.filter(allocation=None).prefetch_related(*_whole_history())
-    protocol, trial = cohort.trial.protocol, cohort.trial
-    verdicts = conduct.assess_all(trial, facts={p.pk: facts_of(p, protocol) for p in waiting}, by=by)
+    protocol, trial, merges = cohort.trial.protocol, cohort.trial, merges_in(cohort.trial)
+    facts = {p.pk: facts_of(p, protocol, merges) for p in waiting}
+    verdicts = conduct.assess_all(trial, facts=facts, by=by)
     risks = sum_up_films(trial, people=list(waiting), by=by)
     states = dict(Participant.objects.filter(pk__in=verdicts).values_list("pk", "state"))
     changed = [
@@ -323,12 +326,12 @@ def randomize(
         )  # whoever was to be answered first may have died before
         return known
     with audit.context(by=by, why="Randomization"):
-        version = participant.trial.protocol_version
-        facts = facts_of(participant, version.protocol)
+        version, merges = participant.trial.protocol_version, merges_in(participant.trial)
+        facts = facts_of(participant, version.protocol, merges)
         verdict = conduct.assess_participant(participant, facts=facts, by=by)
         if not verdict.eligible:
             raise NotEligible("Not randomized: " + " ".join(r.sentence for r in verdict.reasons))
-        risks = sum_up_films(participant.trial, people=[participant], by=by, version=version)
+        risks = sum_up_films(participant.trial, people=[participant], by=by, version=version, merges=merges)
         risk = risks.get(participant.pk)
         if not is_high(risk):
             raise NotHighRisk("Not randomized: only participants at high risk are. Nothing was drawn.")

@@ -8,8 +8,9 @@ from screening.models import Radiograph
 from screening.quality import HOLDING, Code
 from screening.reasons import Reason
 from screening.vocabulary import COUNTING, FilmState, IntakeReason
-from trial.models import Allocation, Severity, Trial, User
+from trial.models import Allocation, Participant, Severity, Trial, User
 from trial.services import conduct
+from trial.services.registrations import of_one_person
 
 # Both films, or all of a study, are out of the count until a person has looked.
 DISPUTED = {
@@ -42,14 +43,22 @@ def _others(row: Radiograph, **alike: Any) -> list[Radiograph]:
     return list(films.exclude(reason=Reason.PATIENT_NOT_NAMED).select_for_update())
 
 
+def _of_others(row: Radiograph, films: list[Radiograph]) -> list[Radiograph]:
+    """Return those of these films that came for somebody else; two numbers that were merged are one person."""
+    others = [film for film in films if film.person_id != row.person_id]
+    known = Participant.objects.filter(trial=row.trial, person=row.person_id).first() if others else None
+    same = {one.person_id for one in of_one_person(known)} if known else set()
+    return [film for film in others if film.person_id not in same]
+
+
 def twin_of(row: Radiograph, by: User | None) -> tuple[IntakeReason, Radiograph] | None:
     """Find the film that this one repeats; raise Held where the two contradict each other."""
     alike = _others(row, pixel_sha256=row.pixel_sha256)
-    disputed = [film for film in alike if film.person_id != row.person_id]
+    disputed = _of_others(row, alike)
     for film in alike if disputed else []:
         _dispute(film, IntakeReason.PIXELS_OF_TWO_PEOPLE, by)
     for film in alike:
-        if film.person_id == row.person_id and _repeats(film, row):
+        if film not in disputed and _repeats(film, row):
             same = film.sop_instance_hash == row.sop_instance_hash
             return (IntakeReason.SAME_IMAGE if same else IntakeReason.SAME_PIXELS), film
     if disputed:
@@ -64,7 +73,7 @@ def twin_of(row: Radiograph, by: User | None) -> tuple[IntakeReason, Radiograph]
 def check_study(row: Radiograph, by: User | None) -> None:
     """Raise Held where a study holds films of two people, and take all of them out of the count."""
     of_study = _others(row, study_hash=row.study_hash)
-    if all(film.person_id == row.person_id for film in of_study):
+    if not _of_others(row, of_study):
         return
     for film in of_study:
         _dispute(film, IntakeReason.STUDY_OF_TWO_PEOPLE, by)
@@ -83,11 +92,12 @@ def _dispute(film: Radiograph, reason: IntakeReason, by: User | None) -> None:
     if film.state not in COUNTING:
         return
     move(film, FilmState.SET_ASIDE, reason)
-    if Allocation.objects.filter(participant=film.participant_id).exists():
+    owners = of_one_person(film.participant) if film.participant else []
+    for drawn in Allocation.objects.filter(participant__in=owners):
         # The allocation stands, with the films it was made from; what went wrong is documented.
         conduct.record_deviation(
             film.trial,
-            participant=film.participant,
+            participant=drawn.participant,
             category="film in doubt",
             severity=Severity.MAJOR,
             description=f"After randomization {DISPUTED[reason].format(film)}.",

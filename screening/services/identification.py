@@ -18,6 +18,7 @@ from trial.models import Participant, Person, PersonKey, Sex, Site, Trial, User
 from trial.partial_dates import PartialDate
 from trial.protocol_parts import UnknownPerson
 from trial.services import people
+from trial.services.registrations import of_one_person
 from trial.states import State
 
 SEXES: dict[str, str] = {"F": Sex.FEMALE, "M": Sex.MALE}
@@ -86,12 +87,14 @@ def owner(
 
 
 def settled(claim: Claim, known: Participant, by: User | None) -> Participant:
-    """Return the participant if the film may count for them; raise Held if not."""
-    if contradicts(claim, known):
+    """Return the participant if the film may count for them, by all that is registered of them; raise Held if not."""
+    registrations = of_one_person(known)
+    if any(contradicts(claim, one) for one in registrations):
         raise Held(IntakeReason.IDENTITY_MISMATCH)
-    if known.state == State.WITHDRAWN:
+    if any(one.state == State.WITHDRAWN for one in registrations):
         raise Held(IntakeReason.WITHDRAWN)
-    if not PersonKey.objects.filter(person=known.person_id).exists():
+    keys = PersonKey.objects.filter(person__in=[one.person_id for one in registrations])
+    if keys.count() < len(registrations):
         raise Held(IntakeReason.IDENTITY_ERASED)
     return learn(claim, known, by=by)
 

@@ -26,13 +26,14 @@ from screening.referrals import (
     next_referral_state,
     window_end,
 )
-from screening.vocabulary import FilmState, IntakeReason
+from screening.services.scoring import keep_out
 from trial import audit, bulk, clock
 from trial.blinding import WINDOW
 from trial.models import Allocation, Participant, Severity, Site, TrialKind, User
 from trial.partial_dates import PartialDate
 from trial.services import aftermath, conduct, people
 from trial.services.calendars import calendar_of
+from trial.services.registrations import of_one_person
 from trial.services.trials import Refused, require_open
 from trial.states import FINAL, AllocationFault, State
 
@@ -318,8 +319,7 @@ def withdraw(
             participant, reason=reason, by=by, occurred_at=occurred_at, no_more_data=no_more_data
         )
         _stop(participant, by)
-        unscored = participant.radiographs.filter(state__in=[FilmState.RECEIVED, FilmState.ELIGIBLE])
-        unscored.update(state=FilmState.SET_ASIDE, reason=IntakeReason.WITHDRAWN)
+        keep_out(of_one_person(participant))
     return participant
 
 

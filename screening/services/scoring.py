@@ -1,6 +1,7 @@
 """Scoring films exactly once, whatever happens to workers and brokers; and summing up a person's films."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from decimal import Decimal
@@ -19,7 +20,8 @@ from screening.sandbox import read_pixels
 from screening.services import registry
 from screening.vocabulary import FilmState, IntakeReason
 from trial import audit, clock
-from trial.models import Trial
+from trial.models import Participant, Trial
+from trial.services.registrations import of_one_person
 from trial.services.trials import Refused
 from trial.states import FINAL, State
 
@@ -103,13 +105,20 @@ def standstill(trial: Trial) -> Standstill | None:
 
 def _keep_out(film: Radiograph) -> bool:
     """Set a film aside whose owner has withdrawn since it came; tell whether it was."""
-    if film.participant is None or film.participant.state != State.WITHDRAWN:
+    registrations = of_one_person(film.participant) if film.participant else []
+    if all(one.state != State.WITHDRAWN for one in registrations):
         return False
     with audit.context(by=None, why="A film of somebody who withdrew is not scored"):
         Radiograph.objects.filter(pk=film.pk, state=FilmState.ELIGIBLE).update(
             state=FilmState.SET_ASIDE, reason=IntakeReason.WITHDRAWN
         )
     return True
+
+
+def keep_out(people: Sequence[Participant]) -> None:
+    """Set aside the films of people who withdrew that still wait for a score."""
+    waiting = Radiograph.objects.filter(state__in=[FilmState.RECEIVED, FilmState.ELIGIBLE])
+    waiting.filter(participant__in=people).update(state=FilmState.SET_ASIDE, reason=IntakeReason.WITHDRAWN)
 
 
 def _count_attempt(film: Radiograph) -> bool:

@@ -22,7 +22,7 @@ from pydicom.encaps import encapsulate
 from screening.inference import load_model
 from screening.models import Radiograph, RiskAssessment
 from screening.sandbox import read_image, read_pixels, reading
-from screening.services import cohort, scoring
+from screening.services import cohort, merging, referral, scoring
 from screening.services.intake import Answer, receive
 from screening.services.site_intake import accept_secondary_captures
 from screening.vocabulary import FilmState
@@ -451,6 +451,45 @@ def test_55_two_patients_in_one_study_are_both_held(world):
     first.refresh_from_db()
     assert (first.state, first.reason) == (FilmState.SET_ASIDE, "study_of_two_people")
     held(world, again, "study_of_two_people")
+
+
+def test_56_films_of_a_merged_number_are_the_survivors_until_the_merge_is_taken_back(world):
+    survivor = taken(world, chest_film()).participant
+    other = {"PatientID": "H-000999", "StudyInstanceUID": "1.2.3.9"}
+    merged = taken(world, chest_film(OTHER_PICTURE, **other, SOPInstanceUID="1.2.3.50")).participant
+    assert merged != survivor
+    merging.merge(merged, into=survivor, reason="One person, said the hospital.", by=world.coordinator)
+
+    later = taken(world, chest_film(OTHER_PICTURE // 2, **other, SOPInstanceUID="1.2.3.51"))
+    of_one_study = {"PatientID": "H-000123", "StudyInstanceUID": "1.2.3.9", "SOPInstanceUID": "1.2.3.52"}
+    taken(world, chest_film(OTHER_PICTURE // 4, **of_one_study))
+    same = said(world, chest_film(**other, SOPInstanceUID="1.2.3.53"))
+    assert same == ("already_received", "same_pixels")
+    assert all(scoring.score_film(film.pk) for film in Radiograph.objects.all())
+    assert counted(world) == {survivor: 4, merged: None}
+
+    merging.take_back(merged, reason="Two people after all.", by=world.coordinator)
+    assert counted(world) == {survivor: 2, merged: 2} and later.participant == merged
+
+
+def test_56_a_film_of_a_merged_number_is_held_by_what_is_registered_of_the_survivor(world):
+    survivor = taken(world, chest_film()).participant
+    other = {"PatientID": "H-000999", "StudyInstanceUID": "1.2.3.9"}
+    waiting = taken(world, chest_film(OTHER_PICTURE, **other, SOPInstanceUID="1.2.3.50"))
+    merging.merge(waiting.participant, into=survivor, reason="One person.", by=world.coordinator)
+    referral.withdraw(survivor, reason="No more letters, please.", by=world.coordinator)
+
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.reason) == (FilmState.SET_ASIDE, "withdrawn")
+    held_back = send(world, chest_film(OTHER_PICTURE // 2, **other, SOPInstanceUID="1.2.3.51"))
+    assert (held_back.outcome, held_back.reason) == ("set_aside", "withdrawn")
+
+
+def counted(world: World) -> dict[Participant, int | None]:
+    """Sum up everybody's films, and return how many count for each; None for who was never judged."""
+    everybody = list(Participant.objects.filter(trial=world.trial))
+    risks = cohort.sum_up_films(world.trial, people=everybody, by=world.coordinator)
+    return {p: risks[p.pk].films_counted if p.pk in risks else None for p in everybody}
 
 
 def test_57_who_withdrew_is_not_scored_whenever_the_film_came(world):

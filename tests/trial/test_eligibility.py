@@ -1,6 +1,7 @@
 """The OPSCAN criteria applied to people, one story each."""
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -169,6 +170,10 @@ def test_every_exclusion_has_both_codes():
         assert ReasonCode(f"{kind.value}_date_not_clear")
 
 
+def test_who_is_merged_away_is_not_eligible_for_that_reason_first():
+    assert codes(replace(person(died="2020"), merged=True)) == ["merged", "died"]
+
+
 def test_facts_can_be_kept_beside_the_assessment():
     facts = person(had("anti_osteoporotic_drug", "2021", "calcium"), died="2023-05")
     assert json.loads(json.dumps(facts.to_dict())) == {
@@ -176,5 +181,6 @@ def test_facts_can_be_kept_beside_the_assessment():
         "birth": ["1962-05-01", "1962-05-01"],
         "died": "2023-05",
         "events": [{"kind": "anti_osteoporotic_drug", "on": "2021", "drug": "calcium"}],
+        "merged": False,
     }
     assert PartialDate.of(date(2023, 5, 1)).exact == date(2023, 5, 1)

@@ -1,10 +1,12 @@
 """What happens to a participant: judged, asked, moved on; errors, code breaks, erasures, deviations."""
 
+from typing import Self
+
 from django.db import models
 from django.db.models import F, Q
 
 from trial.models.people import Participant
-from trial.models.trials import Happening, Trial, User, choices, one_of, tracked
+from trial.models.trials import Happening, ScopedQuerySet, Trial, User, choices, one_of, tracked
 from trial.roles import Permission
 from trial.states import AllocationFault, State
 
@@ -104,6 +106,51 @@ class AllocationError(Happening):
                 name="a_duplicate_names_the_first",
             ),
         ]
+
+
+class MergeQuerySet(ScopedQuerySet):
+    """Merges, by whether they stand."""
+
+    def standing(self) -> Self:
+        """Keep the merges that were not taken back."""
+        return self.filter(undone_at=None)
+
+
+@tracked()
+class PersonMerge(Happening):
+    """That two registrations are one person: the first is merged into the second, until that is taken back."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="merges")
+    into = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="merged_in")
+    reason = models.CharField(max_length=400)
+    merged_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    undone_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    undone_at = models.DateTimeField("taken back at", null=True, blank=True)
+    undone_reason = models.CharField("why it was taken back", max_length=400, blank=True)
+
+    objects = MergeQuerySet.as_manager()  # type: ignore[misc]
+
+    class Meta:
+        ordering = ["occurred_at"]
+        verbose_name = "merge of two registrations"
+        verbose_name_plural = "merges of registrations"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["participant"], condition=Q(undone_at=None), name="merged_into_one_at_a_time"
+            ),
+            models.CheckConstraint(
+                condition=~Q(into=F("participant")), name="nobody_is_merged_into_themself"
+            ),
+            models.CheckConstraint(condition=~Q(reason=""), name="a_merge_has_a_reason"),
+            models.CheckConstraint(
+                condition=Q(undone_at__isnull=True, undone_by__isnull=True, undone_reason="")
+                | Q(undone_at__isnull=False, undone_by__isnull=False) & ~Q(undone_reason=""),
+                name="a_merge_is_taken_back_by_somebody_for_a_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.participant} into {self.into}"
 
 
 @tracked()

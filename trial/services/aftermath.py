@@ -95,7 +95,7 @@ def _require_allocated(participant: Participant) -> None:
 def _require_earlier(first: Participant, later: Participant) -> None:
     order = list(
         Allocation.objects.filter(participant__in=[first, later], participant__trial=later.trial)
-        .order_by("recorded_at", "sequence")
+        .order_by("recorded_at", "sequence", "id")
         .values_list("participant", flat=True)
     )
     if order != [first.pk, later.pk]:

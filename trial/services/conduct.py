@@ -21,6 +21,7 @@ from trial.models import (
 from trial.partial_dates import PartialDate
 from trial.protocol import Protocol
 from trial.protocol_parts import ConsentPolicy
+from trial.services.registrations import require_counting
 from trial.services.trials import Refused, require_open
 from trial.statements import run
 from trial.states import Event, State, next_state
@@ -131,7 +132,7 @@ def record_consent(
 def record_objection(participant: Participant, *, by: User, occurred_at: datetime | None = None) -> Consent:
     """Record that a participant objects: from now on nobody calls."""
     with audit.context(by=by, why="An objection is recorded"):
-        participant = _locked(participant)
+        participant = _counting(participant)
         participant.do_not_call = True
         participant.save(update_fields=["do_not_call"])
         return Consent.objects.create(
@@ -171,7 +172,7 @@ def withdraw(
         raise Refused("Write why the participant withdraws, in their own words if you can.")
     with audit.context(by=by, why=reason):
         participant = change_state(
-            participant, event=Event.WITHDRAW, by=by, why=reason, occurred_at=occurred_at
+            _counting(participant), event=Event.WITHDRAW, by=by, why=reason, occurred_at=occurred_at
         )
         participant.do_not_call, participant.no_more_data = True, no_more_data
         participant.save(update_fields=["do_not_call", "no_more_data"])
@@ -185,7 +186,7 @@ def record_death(participant: Participant, *, died_on: PartialDate, by: User | N
     if participant.birth_earliest and died_on.latest < participant.birth_earliest:
         raise Refused(f"The date of death, {died_on}, lies before the birth date. Correct one of the two.")
     with audit.context(by=by, why="A death is recorded"):
-        participant = _locked(participant)
+        participant = _counting(participant)
         # Of whoever is known to have died, the date may still be made exact.
         if participant.state != State.DIED:
             participant = change_state(participant, event=Event.DIE, by=by, why="A death is recorded")
@@ -225,6 +226,14 @@ def record_deviation(
 def _locked(participant: Participant) -> Participant:
     rows = Participant.objects.select_for_update(of=("self",)).select_related("trial", "site")
     return rows.get(pk=participant.pk)
+
+
+def _counting(participant: Participant) -> Participant:
+    """Lock a participant of whom something is told; of whom another counts for, unless allocated, nothing is."""
+    participant = _locked(participant)
+    if participant.state not in SETTLED:
+        require_counting(participant)
+    return participant
 
 
 def stamp(trial: Trial, occurred_at: datetime | None) -> dict:

@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from trial import audit, bulk, clock
 from trial.crypto import Sealed, Unreadable, decrypt, encrypt, identity_hash, new_wrapped_key
-from trial.models import Baseline, Erasure, Participant, Person, PersonKey, Site, Trial, User
+from trial.models import Baseline, Erasure, Participant, Person, PersonKey, PersonMerge, Site, Trial, User
 from trial.partial_dates import PartialDate
 from trial.roles import Permission
+from trial.services.registrations import merges_in
 from trial.services.trials import Refused, require, require_open
 from trial.study_numbers import study_number
 
@@ -58,9 +59,14 @@ def hash_in(trial: Trial, issuer: str, number: str) -> bytes:
 
 
 def numbered(number: str, *, issuers: Iterable[str], trials: Iterable[Trial]) -> Q:
-    """Return the condition of being a participant with a hospital number, of any of these issuers and trials."""
+    """Return the condition of being the participant for a hospital number, of any of these issuers and trials.
+
+    For a number that was merged into another, that is whose number it was merged into.
+    """
     hashes = {hash_in(trial, issuer, number) for trial, issuer in product(trials, issuers)}
-    return Q(person__identity_hash__in=hashes)
+    merges = PersonMerge.objects.standing()
+    own = Q(person__identity_hash__in=hashes) & ~Q(pk__in=merges.values("participant"))
+    return own | Q(pk__in=merges.filter(participant__person__identity_hash__in=hashes).values("into"))
 
 
 def known_before(trial: Trial, people: Sequence[NewPerson]) -> list[NewPerson]:
@@ -84,7 +90,10 @@ def register(
 def register_all(
     site: Site, *, people: Sequence[NewPerson], by: User | None, registered_at: datetime | None = None
 ) -> list[Participant]:
-    """Register people in the site's trial, in order; whoever is registered already is returned as they are."""
+    """Register people in the site's trial, in order; whoever is registered already is returned as they are.
+
+    For a number that was merged into another, that is whose number it was merged into.
+    """
     require_open(site.trial)
     with audit.context(by=by, why="People are registered"):
         # Persons first: who waits here for somebody else's new person must not hold the site meanwhile.
@@ -105,7 +114,8 @@ def register_all(
         if created:
             Site.objects.filter(pk=site.pk).update(enrolled=F("enrolled") + len(created))
         known |= {p.person_id: p for p in created}
-        return [known[persons[h].pk] for h in hashes]
+        found, survivors = [known[persons[h].pk] for h in hashes], merges_in(site.trial).survivors
+        return [survivors.get(p.pk, p) for p in found]
 
 
 def _participants(site: Site, fresh: dict, registered_at: datetime) -> list[Participant]:
@@ -356,9 +366,10 @@ def record_baseline(participant: Participant, *, by: User | None, why: str, valu
 def participants_by_number(
     trial: Trial, issuer_numbers: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], Participant]:
-    """Find the trial's participants by (issuer, hospital number)."""
+    """Find the trial's participants by (issuer, hospital number), also by a number merged into theirs."""
     hashes = {hash_in(trial, issuer, number): (issuer, number) for issuer, number in issuer_numbers}
     found = Participant.objects.filter(trial=trial, person__identity_hash__in=list(hashes)).select_related(
         "person", "site"
     )
-    return {hashes[bytes(p.person.identity_hash)]: p for p in found}
+    survivors = merges_in(trial).survivors
+    return {hashes[bytes(p.person.identity_hash)]: survivors.get(p.pk, p) for p in found}
