@@ -10,11 +10,13 @@ from collections.abc import Callable
 from statistics import NormalDist
 from typing import NamedTuple
 
+import numpy as np
 from scipy import stats
-from scipy.stats.contingency import odds_ratio as scipy_odds_ratio
+from scipy.special import gammaln
 
 LEVEL = 0.95
 Z = NormalDist().inv_cdf(0.5 + LEVEL / 2)
+LOG_REACH = 60.0  # no odds ratio of people on earth has a larger logarithm
 
 
 class BadCounts(ValueError):
@@ -97,7 +99,9 @@ def proportion(events: int, n: int) -> Proportion:
     test = stats.binomtest(events, n)
     limits = {name: test.proportion_ci(LEVEL, method=name) for name in names}
     return Proportion(
-        events, n, *(Estimate(events / n, ci.low, ci.high, names[name]) for name, ci in limits.items())
+        events,
+        n,
+        *(Estimate(events / n, float(ci.low), float(ci.high), names[name]) for name, ci in limits.items()),
     )
 
 
@@ -107,63 +111,110 @@ def odds_ratio(table: TwoByTwo) -> Estimate:
     With an empty cell the limits are the exact conditional ones (noncentral hypergeometric), for Woolf's
     standard error is infinite there.
     """
+    found = woolf(table)
+    if found.value is None or found.low is not None:
+        return found
+    why = f"{found.why}, so the limit is the exact conditional one"
+    return exact_conditional(table)._replace(value=found.value, why=why)
+
+
+def woolf(table: TwoByTwo) -> Estimate:
+    """Estimate the odds ratio ad/bc; Woolf's limits (Ann Hum Genet 1955;19:251-253) need four full cells."""
     method = "odds ratio ad/bc, Woolf (Wald) interval"
-    if why := no_people(table) or _all_alike(table):
+    if why := no_people(table) or all_alike(table):
         return _undefined(method, why)
     a, b, c, d = table.cells
     if 0 in table.cells:
-        return _exact_odds_ratio(table)
-    value, se = a * d / (b * c), math.sqrt(1 / a + 1 / b + 1 / c + 1 / d)
-    return Estimate(value, value * math.exp(-Z * se), value * math.exp(Z * se), method)
+        value = math.inf if 0 in (b, c) else 0.0
+        return Estimate(value, None, None, method, f"{_empty_cell(table)}: Woolf's interval does not exist")
+    return Estimate(*_on_log_scale(a * d / (b * c), math.sqrt(1 / a + 1 / b + 1 / c + 1 / d)), method)
 
 
-def _exact_odds_ratio(table: TwoByTwo) -> Estimate:
-    a, b, c, d = table.cells
-    result = scipy_odds_ratio([[a, b], [c, d]], kind="conditional")
-    limits = result.confidence_interval(LEVEL)
-    return Estimate(
-        math.inf if 0 in (b, c) else 0.0,
-        float(limits.low),
-        float(limits.high),
-        "odds ratio, exact conditional interval",
-        f"{_empty_cell(table)}: Woolf's interval does not exist, so the limit is the exact conditional one",
+def exact_conditional(table: TwoByTwo) -> Estimate:
+    """Estimate the odds ratio by its conditional likelihood given both margins, with Cornfield's exact limits."""
+    method = "odds ratio, exact conditional interval"
+    if why := no_people(table) or all_alike(table):
+        return _undefined(method, why)
+    a, n, c, m = table
+    possible = np.arange(max(0, a + c - m), min(n, a + c) + 1)
+    ways = -sum(
+        gammaln(cell + 1) for cell in (possible, n - possible, a + c - possible, m - a - c + possible)
     )
+
+    def chances(log_ratio: float) -> np.ndarray:
+        logs = ways + log_ratio * possible
+        weights = np.exp(logs - logs.max())
+        return weights / weights.sum()
+
+    tail, highest, lowest = (1 - LEVEL) / 2, a == possible[-1], a == possible[0]
+    value = _log_root(lambda t: a - float(chances(t) @ possible), lowest, highest)
+    low = _log_root(lambda t: tail - chances(t)[possible >= a].sum(), lowest, False)
+    high = _log_root(lambda t: chances(t)[possible <= a].sum() - tail, False, highest)
+    return Estimate(value, low, high, method)
+
+
+def _log_root(falling: Callable[[float], float], zero: bool, infinite: bool) -> float:
+    """Find a ratio by its logarithm, unless it is known to be zero or infinite."""
+    if zero or infinite:
+        return math.inf if infinite else 0.0
+    return math.exp(bisect(falling, -LOG_REACH, LOG_REACH))
 
 
 def risk_ratio(table: TwoByTwo) -> Estimate:
     """Estimate the risk ratio with limits on the log scale (Katz); score limits where those do not exist."""
+    found = log_risk_ratio(table)
+    if found.value is None or found.low is not None:
+        return found
+    return score_risk_ratio(table)._replace(why=f"{found.why}, so the limits are score limits")
+
+
+def log_risk_ratio(table: TwoByTwo) -> Estimate:
+    """Estimate the risk ratio with limits on the log scale (Katz et al., Biometrics 1978;34:469-474)."""
     method = "risk ratio, log (Katz) interval"
-    if why := no_people(table):
+    value, why = _risk_ratio(table)
+    if value is None:
         return _undefined(method, why)
     a, n, c, m = table
-    if a == c == 0:
-        return _undefined(method, "no event in either arm: the ratio is 0/0")
-    if a == 0 or c == 0 or (a == n and c == m):
-        return _score_risk_ratio(table)
-    value, se = (a / n) / (c / m), math.sqrt(1 / a - 1 / n + 1 / c - 1 / m)
-    return Estimate(value, value * math.exp(-Z * se), value * math.exp(Z * se), method)
+    if 0 in (a, c) or (a == n and c == m):
+        why = _empty_cell(table) if 0 in (a, c) else "everybody in both arms had the event"
+        return Estimate(value, None, None, method, f"{why}: the log interval does not exist")
+    return Estimate(*_on_log_scale(value, math.sqrt(1 / a - 1 / n + 1 / c - 1 / m)), method)
 
 
-def _score_risk_ratio(table: TwoByTwo) -> Estimate:
+def score_risk_ratio(table: TwoByTwo, *, corrected: bool = True) -> Estimate:
+    """Estimate the risk ratio with score limits: Miettinen and Nurminen's with N / (N - 1), Koopman's without.
+
+    Koopman, Biometrics 1984;40:513-517: his chi-square is the square of the score without the correction.
+    """
+    method = f"risk ratio, {'Miettinen-Nurminen' if corrected else 'Koopman'} score interval"
+    value, why = _risk_ratio(table)
+    if value is None:
+        return _undefined(method, why)
+    low = _ratio_limit(table, Z, corrected) if table.events else 0.0
+    high = _ratio_limit(table, -Z, corrected) if table.control_events else math.inf
+    return Estimate(value, low, high, method)
+
+
+def _risk_ratio(table: TwoByTwo) -> tuple[float | None, str | None]:
+    if why := no_people(table):
+        return None, why
     a, n, c, m = table
-    value = (a / n) / (c / m) if c else math.inf
-    why = _empty_cell(table) if 0 in (a, c) else "everybody in both arms had the event"
-    return Estimate(
-        value,
-        _ratio_limit(table, Z) if a else 0.0,
-        _ratio_limit(table, -Z) if c else math.inf,
-        "risk ratio, Miettinen-Nurminen score interval",
-        f"{why}: the log interval does not exist, so the limits are score limits",
-    )
+    if a == c == 0:
+        return None, "no event in either arm: the ratio is 0/0"
+    return ((a / n) / (c / m) if c else math.inf), None
 
 
-def _ratio_limit(table: TwoByTwo, target: float) -> float:
+def _on_log_scale(value: float, se: float) -> tuple[float, float, float]:
+    return value, value * math.exp(-Z * se), value * math.exp(Z * se)
+
+
+def _ratio_limit(table: TwoByTwo, target: float, corrected: bool) -> float:
     """Find the ratio whose score is `target`; the search runs over ratio / (1 + ratio), from 0 to 1."""
-    share = _bisect(lambda u: _ratio_score(table, u / (1 - u)) - target, 0.0, 1.0)
+    share = bisect(lambda u: _ratio_score(table, u / (1 - u), corrected) - target, 0.0, 1.0)
     return share / (1 - share)
 
 
-def _ratio_score(table: TwoByTwo, ratio: float) -> float:
+def _ratio_score(table: TwoByTwo, ratio: float, corrected: bool) -> float:
     """Score of a supposed risk ratio (Miettinen and Nurminen, Stat Med 1985;4:213-226, formula 10)."""
     a, n, c, m = table
     total, both = n + m, a + c
@@ -175,7 +226,8 @@ def _ratio_score(table: TwoByTwo, ratio: float) -> float:
     )
     mine, theirs = min(risk * ratio, 1.0), min(risk, 1.0)
     variance = mine * (1 - mine) / n + ratio**2 * theirs * (1 - theirs) / m
-    return _standardized(a / n - ratio * c / m, variance, total)
+    factor = total / (total - 1) if corrected else 1.0
+    return _standardized(a / n - ratio * c / m, variance * factor)
 
 
 def risk_difference(table: TwoByTwo) -> RiskDifference:
@@ -217,8 +269,8 @@ def _score_limits(table: TwoByTwo) -> tuple[float, float]:
     Own code: the score interval for differences in statsmodels 0.15 is wrong (statsmodels#10269).
     """
     value = table.events / table.n - table.control_events / table.control_n
-    low = _bisect(lambda delta: _difference_score(table, delta) - Z, -1.0, value)
-    high = _bisect(lambda delta: _difference_score(table, delta) + Z, value, 1.0)
+    low = bisect(lambda delta: _difference_score(table, delta) - Z, -1.0, value)
+    high = bisect(lambda delta: _difference_score(table, delta) + Z, value, 1.0)
     return low, high
 
 
@@ -228,7 +280,7 @@ def _difference_score(table: TwoByTwo, delta: float) -> float:
     theirs = restricted_risk(table, delta)
     mine = min(max(theirs + delta, 0.0), 1.0)
     variance = mine * (1 - mine) / n + theirs * (1 - theirs) / m
-    return _standardized(a / n - c / m - delta, variance, n + m)
+    return _standardized(a / n - c / m - delta, variance * (n + m) / (n + m - 1))
 
 
 def restricted_risk(table: TwoByTwo, delta: float) -> float:
@@ -244,13 +296,13 @@ def restricted_risk(table: TwoByTwo, delta: float) -> float:
     return min(max(2 * p * math.cos((math.pi + angle) / 3) - k2, 0.0), 1.0)
 
 
-def _standardized(difference: float, variance: float, total: int) -> float:
+def _standardized(difference: float, variance: float) -> float:
     if variance <= 0:
         return math.copysign(math.inf, difference) if difference else 0.0
-    return difference / math.sqrt(variance * total / (total - 1))
+    return difference / math.sqrt(variance)
 
 
-def _bisect(falling: Callable[[float], float], low: float, high: float) -> float:
+def bisect(falling: Callable[[float], float], low: float, high: float) -> float:
     """Find where a falling function crosses zero; an end of the range if it does not within it."""
     for _ in range(200):
         middle = (low + high) / 2
@@ -265,7 +317,7 @@ def number_needed(difference: Estimate) -> NumberNeeded:
     method = f"1 / {difference.method}"
     if difference.value is None or difference.low is None or difference.high is None:
         return NumberNeeded(None, None, None, False, method, difference.why)
-    value = 1 / difference.value if difference.value else None
+    value = 1 / difference.value if difference.value else math.inf
     low = 1 / difference.high if difference.high else -math.inf
     high = 1 / difference.low if difference.low else math.inf
     if difference.low >= 0 or difference.high <= 0:
@@ -274,16 +326,32 @@ def number_needed(difference: Estimate) -> NumberNeeded:
     return NumberNeeded(value, low, high, True, method, why)
 
 
-def _undefined(method: str, why: str) -> Estimate:
+def scans_per_case(scans: int, cases: int) -> Estimate:
+    """Estimate the scans made for each case found: 1 / the share of scans that found one, by Wilson's limits."""
+    method = "scans per case, 1 / share of scans with a case, Wilson score interval"
+    if not 0 <= cases <= scans:
+        raise BadCounts(f"{cases} cases among {scans} people scanned: a case needs a scan.")
+    share = proportion(cases, scans).wilson
+    if share.value is None or share.low is None or share.high is None:
+        return _undefined(method, "nobody was scanned: 0/0")
+    value, low, high = (1 / x if x else math.inf for x in (share.value, share.high, share.low))
+    return Estimate(
+        value, low, high, method, None if cases else "no case was found: no number of scans is enough"
+    )
+
+
+def _undefined(method: str, why: str | None) -> Estimate:
     return Estimate(None, None, None, method, why)
 
 
 def no_people(table: TwoByTwo) -> str | None:
+    """Say which arms have nobody."""
     empty = [arm for arm, n in (("screening", table.n), ("control", table.control_n)) if n == 0]
     return f"nobody in the {' or the '.join(empty)} arm" if empty else None
 
 
-def _all_alike(table: TwoByTwo) -> str | None:
+def all_alike(table: TwoByTwo) -> str | None:
+    """Say why no odds ratio exists where nobody, or everybody, had the event."""
     a, b, c, d = table.cells
     if a == c == 0:
         return "no event in either arm: the odds ratio is 0/0"

@@ -127,7 +127,7 @@ def _number_needed(found: NumberNeeded) -> str:
     if found.low is None or found.high is None:
         return UNDEFINED
     limits = f"{fixed(found.low, 1)} to {'∞ to ' if found.through_infinity else ''}{fixed(found.high, 1)}"
-    return f"{fixed(found.value, 1) if found.value is not None else '∞'} ({limits})"
+    return f"{fixed(found.value, 1).replace('Inf', '∞')} ({limits})"
 
 
 def subgroup_table(found: Sequence[SubgroupEffect], *, population: str = "Intention to treat") -> Table:

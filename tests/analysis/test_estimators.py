@@ -167,9 +167,10 @@ def test_number_needed_runs_through_infinity_when_the_difference_may_be_zero():
     assert "through infinity" in found.why
 
 
-def test_number_needed_of_no_difference_is_none_but_keeps_its_limits():
+def test_number_needed_of_no_difference_is_infinite_between_its_limits():
     found = number_needed(risk_difference(two_by_two(5, 50, 5, 50)).miettinen_nurminen)
-    assert found.value is None
+    assert found.value == math.inf
+    assert found.through_infinity
     assert found.low == pytest.approx(-found.high)
 
 
