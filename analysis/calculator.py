@@ -26,7 +26,7 @@ from analysis.estimators import (
     two_by_two,
     woolf,
 )
-from analysis.exact_tests import boschloo, mid_p
+from analysis.exact_tests import LARGEST, boschloo, mid_p
 from analysis.firth import firth_odds_ratio
 from analysis.significance import PValue, fisher, interaction, pearson
 from analysis.stratified import (
@@ -68,8 +68,11 @@ def read_strata(texts: Sequence[str]) -> list[TwoByTwo]:
     return [read_table(text) for text in texts]
 
 
-def effect(table: TwoByTwo, *, scans: tuple[int, int] | None = None) -> Answer:
-    """Answer with every estimate and test of one table; `scans` are the people scanned in each arm."""
+def effect(table: TwoByTwo, *, scans: tuple[int, int] | None = None, largest: int = LARGEST) -> Answer:
+    """Answer with every estimate and test of one table; `scans` are the people scanned in each arm.
+
+    The slowest test is left out where there are more possible tables than `largest`.
+    """
     cells = [table.cells[:2], table.cells[2:]]
     differences = risk_difference(table)._asdict()
     tests = {
@@ -77,7 +80,7 @@ def effect(table: TwoByTwo, *, scans: tuple[int, int] | None = None) -> Answer:
         "pearson_yates": pearson(cells, yates=True),
         "fisher": fisher(cells),
         "mid_p": mid_p(table),
-        "boschloo": boschloo(table),
+        "boschloo": boschloo(table, largest=largest),
     }
     return {
         "level": LEVEL,
@@ -108,7 +111,7 @@ def effect(table: TwoByTwo, *, scans: tuple[int, int] | None = None) -> Answer:
     }
 
 
-def strata(tables: Sequence[TwoByTwo]) -> Answer:
+def strata(tables: Sequence[TwoByTwo], *, largest: int = LARGEST) -> Answer:
     """Answer stratum by stratum, then with the common effects and the tests whether they are common."""
     between = interaction(tables)
     tests = {
@@ -120,7 +123,7 @@ def strata(tables: Sequence[TwoByTwo]) -> Answer:
     }
     return {
         "level": LEVEL,
-        "strata": [effect(table) for table in tables],
+        "strata": [effect(table, largest=largest) for table in tables],
         "odds_ratio": _estimates({"mantel_haenszel": mantel_haenszel_odds_ratio(tables)}),
         "risk_ratio": _estimates({"mantel_haenszel": mantel_haenszel_risk_ratio(tables)}),
         "risk_difference": _estimates({"mantel_haenszel": mantel_haenszel_risk_difference(tables)}),

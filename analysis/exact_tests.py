@@ -23,7 +23,7 @@ def mid_p(table: TwoByTwo) -> PValue:
     return PValue(None, None, max(whole - observed / 2, 0.0), method)
 
 
-def boschloo(table: TwoByTwo) -> PValue:
+def boschloo(table: TwoByTwo, *, largest: int = LARGEST) -> PValue:
     """Test with only the arms' sizes fixed (Boschloo, Stat Neerl 1970;24:1-35); two-sided as in scipy.
 
     Own code: scipy's takes the memory and the minutes of all tables at once where arms have thousands.
@@ -31,8 +31,8 @@ def boschloo(table: TwoByTwo) -> PValue:
     method = "Boschloo exact unconditional, two-sided: twice the smaller one-sided p"
     if why := no_people(table):
         return _undefined(method, why)
-    if table.n * table.control_n > LARGEST:
-        return _undefined(method, f"more than {LARGEST:,} possible tables are too many to go through")
+    if table.n * table.control_n > largest:
+        return _undefined(method, f"more than {largest:,} possible tables are too many to go through")
     smaller = min(map(_one_sided, (table, table.swapped())))
     return PValue(None, None, min(2 * smaller, 1.0), method)
 
