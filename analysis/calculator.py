@@ -26,7 +26,7 @@ from analysis.estimators import (
     two_by_two,
     woolf,
 )
-from analysis.exact_tests import LARGEST, boschloo, mid_p
+from analysis.exact_tests import boschloo, mid_p
 from analysis.firth import firth_odds_ratio
 from analysis.significance import PValue, fisher, interaction, pearson
 from analysis.stratified import (
@@ -38,7 +38,7 @@ from analysis.stratified import (
 )
 
 Answer = dict[str, Any]
-MOST = 100_000  # people in an arm; exact answers for more take too long for a page
+MOST = 100_000  # people in an arm, or in all strata; exact answers for more take too long for a page
 MOST_STRATA = 50
 COUNTS = re.compile(r"([0-9]{1,12})/([0-9]{1,12})")
 
@@ -65,14 +65,14 @@ def read_strata(texts: Sequence[str]) -> list[TwoByTwo]:
     """Read strata, each as `read_table` does. Raises BadCounts."""
     if not 1 <= len(texts) <= MOST_STRATA:
         raise BadCounts(f"{len(texts)} strata. The calculator takes from 1 to {MOST_STRATA}.")
-    return [read_table(text) for text in texts]
+    tables = [read_table(text) for text in texts]
+    if (people := sum(sum(table.cells) for table in tables)) > MOST:
+        raise BadCounts(f"{people} people in all strata are too many. The calculator takes up to {MOST:,}.")
+    return tables
 
 
-def effect(table: TwoByTwo, *, scans: tuple[int, int] | None = None, largest: int = LARGEST) -> Answer:
-    """Answer with every estimate and test of one table; `scans` are the people scanned in each arm.
-
-    The slowest test is left out where there are more possible tables than `largest`.
-    """
+def effect(table: TwoByTwo, *, scans: tuple[int, int] | None = None) -> Answer:
+    """Answer with every estimate and test of one table; `scans` are the people scanned in each arm."""
     cells = [table.cells[:2], table.cells[2:]]
     differences = risk_difference(table)._asdict()
     tests = {
@@ -80,7 +80,7 @@ def effect(table: TwoByTwo, *, scans: tuple[int, int] | None = None, largest: in
         "pearson_yates": pearson(cells, yates=True),
         "fisher": fisher(cells),
         "mid_p": mid_p(table),
-        "boschloo": boschloo(table, largest=largest),
+        "boschloo": boschloo(table),
     }
     return {
         "level": LEVEL,
@@ -111,7 +111,7 @@ def effect(table: TwoByTwo, *, scans: tuple[int, int] | None = None, largest: in
     }
 
 
-def strata(tables: Sequence[TwoByTwo], *, largest: int = LARGEST) -> Answer:
+def strata(tables: Sequence[TwoByTwo]) -> Answer:
     """Answer stratum by stratum, then with the common effects and the tests whether they are common."""
     between = interaction(tables)
     tests = {
@@ -123,7 +123,7 @@ def strata(tables: Sequence[TwoByTwo], *, largest: int = LARGEST) -> Answer:
     }
     return {
         "level": LEVEL,
-        "strata": [effect(table, largest=largest) for table in tables],
+        "strata": [effect(table) for table in tables],
         "odds_ratio": _estimates({"mantel_haenszel": mantel_haenszel_odds_ratio(tables)}),
         "risk_ratio": _estimates({"mantel_haenszel": mantel_haenszel_risk_ratio(tables)}),
         "risk_difference": _estimates({"mantel_haenszel": mantel_haenszel_risk_difference(tables)}),

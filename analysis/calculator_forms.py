@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 
 from analysis import planning
 from analysis.answers import effect_lines, effect_tables, strata_lines, strata_tables
-from analysis.calculator import MOST, effect, read_arm, read_table, strata
+from analysis.calculator import effect, read_arm, read_strata, strata
 from analysis.design import BadPlan, Plan, risk_from_odds_ratio
 from analysis.estimators import BadCounts, TwoByTwo, two_by_two
 from analysis.figures import boundaries, forest
@@ -17,8 +17,6 @@ from analysis.interim import BadDesign
 from analysis.tables import Table
 from trial.forms import PageForm, ParsedField, plain
 
-MOST_STRATA = 12
-LARGEST = 10_000_000  # possible tables that the exact unconditional test may go through
 KINDS = {
     "spending obrien-fleming": "Lan-DeMets spending, O'Brien-Fleming type",
     "spending pocock": "Lan-DeMets spending, Pocock type",
@@ -85,16 +83,7 @@ class StrataField(ParsedField):
 
     def read(self, text: str) -> list[TwoByTwo]:
         """Read both arms of each stratum."""
-        words = re.sub(r"\s*,\s*", ",", plain(text)).split()
-        if len(words) > MOST_STRATA:
-            raise BadCounts(
-                f"{len(words)} strata: the page takes up to {MOST_STRATA}, the command `strata` more."
-            )
-        tables = [read_table(word) for word in words]
-        for people in (sum(table.n for table in tables), sum(table.control_n for table in tables)):
-            if people > MOST:
-                raise BadCounts(f"{people} people in one arm of all strata: the page takes up to {MOST:,}.")
-        return tables
+        return read_strata(re.sub(r"\s*,\s*", ",", plain(text)).split())
 
 
 class EffectForm(Calculation):
@@ -106,7 +95,7 @@ class EffectForm(Calculation):
 
     def compute(self, given: dict[str, Any]) -> dict[str, Any]:
         """Estimate and test."""
-        return effect(two_by_two(*given["screening"], *given["control"]), largest=LARGEST)
+        return effect(two_by_two(*given["screening"], *given["control"]))
 
     def tables(self) -> Sequence[Table]:
         """Lay out estimates, then tests."""
@@ -130,7 +119,7 @@ class StrataForm(Calculation):
 
     def compute(self, given: dict[str, Any]) -> dict[str, Any]:
         """Estimate and test."""
-        return strata(given["strata"], largest=LARGEST // MOST_STRATA)
+        return strata(given["strata"])
 
     def tables(self) -> Sequence[Table]:
         """Lay out strata, common effects, then tests."""

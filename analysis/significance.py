@@ -20,7 +20,7 @@ class PValue(NamedTuple):
     """A hypothesis test; `p` is None when the test is undefined, and `why` says the reason."""
 
     statistic: float | None
-    df: int | None
+    df: float | None  # whole, but for Welch
     p: float | None
     method: str
     why: str | None = None

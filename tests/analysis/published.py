@@ -1,12 +1,13 @@
-"""The published numbers, read from the one file that holds them."""
+"""The published numbers, read from the files that hold them."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-PATH = Path(__file__).parent.parent / "published" / "opscan.json"
+FOLDER = Path(__file__).parent.parent / "published"
+PATH = FOLDER / "opscan.json"
 
 
-def load() -> dict[str, Any]:
+def load(name: str = "opscan") -> dict[str, Any]:
     """Read a fresh copy, so that a test may change it."""
-    return json.loads(PATH.read_text(encoding="utf-8"))
+    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))

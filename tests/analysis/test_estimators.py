@@ -5,23 +5,32 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+from scipy.stats import binom
 from statsmodels.genmod.families import Binomial
 from statsmodels.genmod.generalized_linear_model import GLM
 
 from analysis.estimators import (
     BadCounts,
     TwoByTwo,
+    exact_conditional,
+    log_risk_ratio,
     number_needed,
     odds_ratio,
     proportion,
     risk_difference,
     risk_ratio,
+    scans_per_case,
+    score_risk_ratio,
     two_by_two,
+    woolf,
 )
+from analysis.firth import firth_odds_ratio
 from tests.analysis import published
 
 PAPER = published.load()
 DERIVED = PAPER["derived_not_published"]["primary"]
+EXAMPLES = published.load("worked_examples")
 PRIMARY = two_by_two(*DERIVED["counts"])
 UNHURRIED = settings(deadline=None)  # an exact limit takes a root search
 EFFECTS = PAPER["fig3"]["rows"] + [
@@ -44,8 +53,16 @@ def tables(draw, least: int = 0):
     return two_by_two(draw(st.integers(least, n - least)), n, draw(st.integers(least, m - least)), m)
 
 
+def koopman(table: TwoByTwo):
+    return score_risk_ratio(table, corrected=False)
+
+
+RATIOS = (odds_ratio, exact_conditional, firth_odds_ratio, risk_ratio, koopman, score_risk_ratio)
+
+
 def all_estimates(table: TwoByTwo):
-    return [odds_ratio(table), risk_ratio(table), *risk_difference(table)]
+    ratios = (measure(table) for measure in RATIOS)
+    return [*ratios, *risk_difference(table)]
 
 
 # --- the published and the derived numbers -----------------------------------------------------------------
@@ -89,11 +106,41 @@ def test_miettinen_nurminen_is_right_where_a_library_is_wrong():
 
 
 def test_newcombe_gives_the_limits_of_his_own_paper():
-    """Newcombe 1998, table II, method 10: 56/70 v 48/80 and 10/10 v 0/10."""
-    found = risk_difference(two_by_two(56, 70, 48, 80)).newcombe
-    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
-    found = risk_difference(two_by_two(10, 10, 0, 10)).newcombe
+    example = EXAMPLES["newcombe"]
+    found = risk_difference(two_by_two(*example["counts"])).newcombe
+    assert (found.low, found.high) == pytest.approx(example["limits"], abs=5e-5)
+    found = risk_difference(two_by_two(10, 10, 0, 10)).newcombe  # the same table
     assert (found.low, found.high) == pytest.approx((0.6075, 1.0000), abs=5e-5)
+
+
+def test_koopman_gives_the_limits_of_his_own_paper():
+    example = EXAMPLES["koopman"]
+    found = score_risk_ratio(two_by_two(*example["counts"]), corrected=False)
+    assert found.value == pytest.approx(example["estimate"])
+    assert (found.low, found.high) == pytest.approx(example["limits"], abs=5e-3)
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_a_score_limit_of_the_risk_ratio_is_where_the_likeliest_risks_just_fit(corrected):
+    """The risks under a limit are searched for anew; Pearson's chi-square against them is z squared."""
+    a, n, c, m = table = two_by_two(15, 148, 4, 132)
+    found = score_risk_ratio(table, corrected=corrected)
+    for ratio in (found.low, found.high):
+        control = minimize_scalar(
+            lambda q, r=ratio: -(binom.logpmf(a, n, q * r) + binom.logpmf(c, m, q)),
+            bounds=(0, min(1, 1 / ratio)), method="bounded", options={"xatol": 1e-12},
+        ).x  # fmt: skip
+        pearson = sum(
+            (seen - size * risk) ** 2 / (size * risk * (1 - risk))
+            for seen, size, risk in ((a, n, control * ratio), (c, m, control))
+        )
+        assert pearson * ((n + m - 1) / (n + m) if corrected else 1) == pytest.approx(3.841459, rel=1e-4)
+
+
+def test_the_exact_conditional_estimate_and_limits_are_those_verified_in_r():
+    found = exact_conditional(PRIMARY)
+    assert found.value == pytest.approx(DERIVED["or_cond_mle"], rel=1e-6)
+    assert (found.low, found.high) == pytest.approx(DERIVED["or_exact95_true"], rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -112,10 +159,10 @@ def test_a_logistic_model_fitted_by_another_library_agrees(row):
 
 
 def test_shares_have_wilson_and_exact_limits():
-    """81/263 from Newcombe 1998 (Stat Med 17:857-872, table I), methods 3 and 5."""
-    share = proportion(81, 263)
-    assert (share.wilson.low, share.wilson.high) == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    assert (share.exact.low, share.exact.high) == pytest.approx((0.2527, 0.3676), abs=5e-5)
+    example = EXAMPLES["wilson_and_exact"]
+    share = proportion(example["events"], example["n"])
+    assert (share.wilson.low, share.wilson.high) == pytest.approx(example["wilson"], abs=5e-5)
+    assert (share.exact.low, share.exact.high) == pytest.approx(example["clopper_pearson"], abs=5e-5)
 
 
 # --- where a formula has no answer -------------------------------------------------------------------------
@@ -160,6 +207,26 @@ def test_nobody_to_count_has_no_share():
     assert "0/0" in share.wilson.why
 
 
+@pytest.mark.parametrize("measure", [woolf, log_risk_ratio])
+def test_a_method_that_needs_full_cells_keeps_the_estimate_and_says_why_it_has_no_limits(measure):
+    found = measure(two_by_two(5, 9, 0, 8))
+    assert found[:3] == (math.inf, None, None)
+    assert "no event in the control arm" in found.why
+
+
+def test_scans_for_a_case_found_and_where_none_was():
+    found = scans_per_case(315, 237)
+    wilson = proportion(237, 315).wilson
+    assert found[:3] == pytest.approx((315 / 237, 1 / wilson.high, 1 / wilson.low))
+    none = scans_per_case(12, 0)
+    assert (none.value, none.high) == (math.inf, math.inf)
+    assert 1 < none.low < 12
+    assert "no case" in none.why
+    assert "nobody was scanned" in scans_per_case(0, 0).why
+    with pytest.raises(BadCounts, match="a case needs a scan"):
+        scans_per_case(3, 4)
+
+
 def test_number_needed_runs_through_infinity_when_the_difference_may_be_zero():
     found = number_needed(risk_difference(two_by_two(5, 50, 4, 50)).newcombe)
     assert found.through_infinity
@@ -198,7 +265,7 @@ def test_intervals_contain_their_estimate(table):
 @UNHURRIED
 @given(tables())
 def test_exchanging_the_arms_inverts_ratios(table):
-    for measure in (odds_ratio, risk_ratio):
+    for measure in RATIOS:
         mine, theirs = measure(table), measure(table.swapped())
         if mine.value is None:
             assert theirs.value is None

@@ -1,0 +1,86 @@
+"""Exact tests against definition, enumeration and another library."""
+
+from fractions import Fraction
+from itertools import product
+from math import comb
+
+import pytest
+from scipy import stats
+
+from analysis import exact_tests
+from analysis.estimators import exact_conditional, two_by_two
+from analysis.exact_tests import boschloo, mid_p
+from tests.analysis import published
+from tests.analysis.test_estimators import PRIMARY
+
+EXAMPLE = published.load("worked_examples")["boschloo"]
+TABLES = [(7, 34, 1, 34), (7, 12, 1, 9), (3, 5, 2, 5), (0, 9, 4, 8), (9, 9, 0, 8), (2, 11, 8, 13)]
+
+
+def chances(table):
+    """Count the ways to each table with the same margins, in whole numbers."""
+    a, n, c, m = table
+    ways = {x: comb(n, x) * comb(m, a + c - x) for x in range(max(0, a + c - m), min(n, a + c) + 1)}
+    return {x: Fraction(way, sum(ways.values())) for x, way in ways.items()}
+
+
+@pytest.mark.parametrize("counts", TABLES)
+def test_mid_p_counts_half_of_what_was_seen(counts):
+    table = two_by_two(*counts)
+    chance = chances(table)
+    as_rare = sum(p for p in chance.values() if p <= chance[table.events])
+
+    assert mid_p(table).p == pytest.approx(float(as_rare - chance[table.events] / 2))
+
+
+@pytest.mark.parametrize("counts", TABLES)
+def test_boschloo_is_scipys(counts):
+    table = two_by_two(*counts)
+    a, b, c, d = table.cells
+    assert boschloo(table).p == pytest.approx(stats.boschloo_exact([[a, c], [b, d]], n=64).pvalue, rel=1e-6)
+
+
+def test_boschloo_goes_through_every_table_of_small_arms():
+    """Fisher's one-sided p of each table orders them; the worst common risk of 4,000 gives the p."""
+    table = two_by_two(5, 6, 1, 5)
+    fisher = {
+        (x, y): stats.fisher_exact([[x, 6 - x], [y, 5 - y]], alternative="greater").pvalue
+        for x, y in product(range(7), range(6))
+    }
+    extreme = [xy for xy, p in fisher.items() if p <= fisher[5, 1] * (1 + 1e-9)]
+    worst = max(
+        sum(stats.binom.pmf(x, 6, k / 4000) * stats.binom.pmf(y, 5, k / 4000) for x, y in extreme)
+        for k in range(1, 4000, 7)
+    )
+    assert exact_tests._one_sided(table) == pytest.approx(worst, rel=1e-4)
+
+
+def test_boschloo_prints_the_documented_example():
+    assert exact_tests._one_sided(two_by_two(*EXAMPLE["counts"])) == pytest.approx(
+        EXAMPLE["one_sided_p"], abs=1e-4
+    )
+
+
+def test_boschloo_is_at_most_twice_fishers_one_sided_p_in_arms_of_thousands():
+    a, b, c, d = PRIMARY.cells
+    one_sided = stats.fisher_exact([[a, b], [c, d]], alternative="greater").pvalue
+    assert 0 < boschloo(PRIMARY).p <= 2 * one_sided
+
+
+def test_what_can_t_be_gone_through_or_compared_says_so():
+    assert "too many" in boschloo(two_by_two(1, 20_000, 2, 20_000)).why
+    assert "nobody in the control arm" in boschloo(two_by_two(1, 2, 0, 0)).why
+    assert "no event in either arm" in mid_p(two_by_two(0, 3, 0, 4)).why
+    assert boschloo(two_by_two(0, 3, 0, 4)).p == 1
+
+
+@pytest.mark.parametrize("counts", TABLES)
+def test_the_exact_limits_leave_a_fortieth_in_each_tail(counts):
+    table = two_by_two(*counts)
+    chance, found = chances(table), exact_conditional(table)
+    for ratio, tail in ((found.low, lambda x: x >= table.events), (found.high, lambda x: x <= table.events)):
+        if 0 < ratio < float("inf"):
+            weights = {x: float(p) * ratio**x for x, p in chance.items()}
+            assert sum(w for x, w in weights.items() if tail(x)) / sum(weights.values()) == pytest.approx(
+                0.025
+            )
