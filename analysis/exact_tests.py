@@ -13,7 +13,7 @@ GRID = 1500  # common risks tried before the best is refined; equal steps on the
 
 
 def mid_p(table: TwoByTwo) -> PValue:
-    """Take half the chance of the observed table off Fisher's p (Fagerland, Lydersen and Laake 2017, 4.4.6)."""
+    """Take half the chance of the observed table off Fisher's p (Fagerland, Lydersen and Laake 2017)."""
     method = "Fisher mid-p, two-sided: Fisher's p less half the probability of the observed table"
     if why := no_people(table) or all_alike(table):
         return _undefined(method, why)
@@ -26,7 +26,7 @@ def mid_p(table: TwoByTwo) -> PValue:
 def boschloo(table: TwoByTwo) -> PValue:
     """Test with only the arms' sizes fixed (Boschloo, Stat Neerl 1970;24:1-35); two-sided as in scipy.
 
-    Own code: scipy's takes the memory and the minutes of all tables at once where arms have thousands.
+    Own code: scipy lays out every table at once, millions where arms have thousands of people.
     """
     method = "Boschloo exact unconditional, two-sided: twice the smaller one-sided p"
     if why := no_people(table):

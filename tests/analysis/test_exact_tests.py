@@ -4,6 +4,7 @@ from fractions import Fraction
 from itertools import product
 from math import comb
 
+import numpy as np
 import pytest
 from scipy import stats
 
@@ -40,19 +41,21 @@ def test_boschloo_is_scipys(counts):
     assert boschloo(table).p == pytest.approx(stats.boschloo_exact([[a, c], [b, d]], n=64).pvalue, rel=1e-6)
 
 
-def test_boschloo_goes_through_every_table_of_small_arms():
-    """Fisher's one-sided p of each table orders them; the worst common risk of 4,000 gives the p."""
-    table = two_by_two(5, 6, 1, 5)
+@pytest.mark.parametrize("counts", [(5, 6, 1, 5), (4, 4, 13, 53)])
+def test_boschloo_goes_through_every_table_and_every_common_risk(counts):
+    """Fisher's one-sided p orders the tables; the worst of 4,000 risks gives the p. The second has several peaks."""
+    a, n, c, m = counts
     fisher = {
-        (x, y): stats.fisher_exact([[x, 6 - x], [y, 5 - y]], alternative="greater").pvalue
-        for x, y in product(range(7), range(6))
+        (x, y): stats.fisher_exact([[x, n - x], [y, m - y]], alternative="greater").pvalue
+        for x, y in product(range(n + 1), range(m + 1))
     }
-    extreme = [xy for xy, p in fisher.items() if p <= fisher[5, 1] * (1 + 1e-9)]
-    worst = max(
-        sum(stats.binom.pmf(x, 6, k / 4000) * stats.binom.pmf(y, 5, k / 4000) for x, y in extreme)
-        for k in range(1, 4000, 7)
-    )
-    assert exact_tests._one_sided(table) == pytest.approx(worst, rel=1e-4)
+    risks = np.linspace(0, 1, 4001)
+    worst = sum(
+        stats.binom.pmf(x, n, risks) * stats.binom.pmf(y, m, risks)
+        for (x, y), p in fisher.items()
+        if p <= fisher[a, c] * (1 + 1e-9)
+    ).max()
+    assert exact_tests._one_sided(two_by_two(*counts)) == pytest.approx(worst, rel=1e-4)
 
 
 def test_boschloo_prints_the_documented_example():

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from statsmodels.duration.survfunc import SurvfuncRight
 
 from analysis.survival import Times, cox, kaplan_meier, log_rank, median
 from tests.analysis import published
@@ -15,6 +16,13 @@ PLACEBO = Times(TRIAL["placebo"]["days"], [True] * 21)
 def test_the_curve_of_the_drug():
     found = {step.day: step.free.value for step in kaplan_meier(DRUG)}
     assert found == pytest.approx({int(day): free for day, free in TRIAL["kaplan_meier"].items()}, abs=5e-4)
+
+
+def test_limits_are_greenwood_s_on_the_scale_of_log_of_minus_log():
+    errors = SurvfuncRight(DRUG.days, DRUG.happened).surv_prob_se
+    for step, error in zip(kaplan_meier(DRUG), errors, strict=True):
+        free, half = step.free, math.log(math.log(step.free.low) / math.log(step.free.high)) / 2
+        assert half * free.value * abs(math.log(free.value)) == pytest.approx(1.959964 * error, rel=1e-6)
 
 
 def test_without_censoring_the_curve_is_the_share_that_is_left():
