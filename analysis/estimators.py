@@ -277,13 +277,13 @@ def _score_limits(table: TwoByTwo) -> tuple[float, float]:
 def _difference_score(table: TwoByTwo, delta: float) -> float:
     """Score of a supposed risk difference, its variance from the risks most likely under that difference."""
     a, n, c, m = table
-    theirs = _restricted_risk(table, delta)
+    theirs = restricted_risk(table, delta)
     mine = min(max(theirs + delta, 0.0), 1.0)
     variance = mine * (1 - mine) / n + theirs * (1 - theirs) / m
     return _standardized(a / n - c / m - delta, variance * (n + m) / (n + m - 1))
 
 
-def _restricted_risk(table: TwoByTwo, delta: float) -> float:
+def restricted_risk(table: TwoByTwo, delta: float) -> float:
     """Return the likeliest control risk under a given difference: the one root of a cubic within 0 to 1."""
     a, n, c, m = table
     total = n + m

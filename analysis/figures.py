@@ -69,7 +69,7 @@ def _counts(found: Effect) -> str:
     return f"{a}/{n} v {c}/{m}"
 
 
-def forest(lines: Sequence[Line], *, title: str) -> bytes:
+def forest(lines: Sequence[Line], *, title: str, axis: str = "Odds ratio") -> bytes:
     """Draw estimates with limits on a log axis; an arrow stands for a limit beyond the axis.
 
     Each line takes two rows, the words above and the drawing below, so that it can be read on a phone.
@@ -80,6 +80,7 @@ def forest(lines: Sequence[Line], *, title: str) -> bytes:
         axes = figure.add_axes((0.03, 0.5 / height, 0.58, 1 - 0.55 / height))
         low, high = _range([line.estimate for line in lines if line.estimate])
         _prepare(axes, len(lines), low, high)
+        axes.set_xlabel(f"{axis} (95% CI), log scale", color=INK)
         for row, line in enumerate(lines):
             _write(axes, row, line)
             if line.estimate:
@@ -106,7 +107,6 @@ def _prepare(axes: Axes, rows: int, low: float, high: float) -> None:
     for side, spine in axes.spines.items():
         spine.set_visible(side == "bottom")
         spine.set_color(INK)
-    axes.set_xlabel("Odds ratio (95% CI), log scale", color=INK)
 
 
 def _write(axes: Axes, row: int, line: Line) -> None:
@@ -172,6 +172,41 @@ def _stack(axes: Axes, row: int, bar: Bar) -> None:
 def _name(axes: Axes, x: float, y: float, shade: str, text: str) -> None:
     axes.plot([x + 0.01], [y], "s", color=shade, markersize=6, clip_on=False)
     axes.text(x + 0.03, y, text, va="center", color=INK)
+
+
+def boundaries(
+    looks: Sequence[tuple[float, float | None]], *, title: str, seen: tuple[float, float] | None = None
+) -> bytes:
+    """Draw the z to reach at each information fraction, on either side, and the z that was seen."""
+    with mpl.rc_context(STABLE):
+        figure = Figure(figsize=(WIDTH, 3.2))
+        axes = figure.add_axes((0.1, 0.14, 0.86, 0.82))
+        _frame(axes)
+        reached = [(t, z) for t, z in looks if z is not None]
+        for sign in (1, -1):
+            axes.plot(
+                [t for t, _ in reached], [sign * z for _, z in reached], "o-", color=ACCENT, markersize=4
+            )
+        for t, z in reached:
+            axes.annotate(f"{z:.3f}", (t, z), (0, 6), textcoords="offset points", ha="center", color=INK)
+        if seen:
+            axes.plot(*([number] for number in seen), "D", color=SHADES[2], markersize=6)
+        spoken = "; ".join(f"information {t:g}: {'none' if z is None else f'{z:.4f}'}" for t, z in looks)
+        return _svg(figure, title, spoken + (f"; seen at {seen[0]:g}: {seen[1]:g}" if seen else ""))
+
+
+def _frame(axes: Axes) -> None:
+    """Leave the axis of information at z = 0 between the two boundaries, and room for the words."""
+    axes.patch.set_visible(False)
+    axes.tick_params(colors=INK)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(INK)
+    axes.axhline(0, color=INK, linewidth=0.6)
+    axes.margins(y=0.14)
+    axes.set_xlim(0, 1.06)
+    axes.set_xlabel("Information", color=INK)
+    axes.set_ylabel("z", color=INK)
 
 
 # --- SVG ---------------------------------------------------------------------------------------------------

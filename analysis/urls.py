@@ -10,4 +10,5 @@ urlpatterns = [
     path("reports/plans/<uuid:pk>/", plan_views.plan, name="plan"),
     path("reports/<uuid:pk>/", views.report, name="report"),
     path("reports/<uuid:pk>/files/<str:name>", views.download, name="report-file"),
+    path("calculator/", views.calculator, name="calculator"),
 ]

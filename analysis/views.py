@@ -6,7 +6,9 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.safestring import mark_safe
+from django.views.decorators.http import require_safe
 
+from analysis.calculator_forms import CALCULATIONS
 from analysis.consort_svg import to_svg
 from analysis.downloads import CSV, DATASET, DOWNLOADS, Download
 from analysis.figures import cascade, forest_of_effects, forest_of_subgroups
@@ -21,7 +23,7 @@ from analysis.services.reports import report as report_of
 from analysis.tables import Table
 from trial.blinding import arm_shown
 from trial.models import Trial, User
-from trial.pages import SignedIn, page, refusals
+from trial.pages import NOT_SAVED, SignedIn, page, refusals
 from trial.roles import Permission
 
 P = Permission
@@ -136,3 +138,20 @@ def _downloads(user: User, frozen: Freeze) -> dict[str, Download]:
 
 def _sees(user: User, frozen: Freeze, permission: Permission) -> bool:
     return Freeze.objects.visible_to(user, permission).filter(pk=frozen.pk).exists()
+
+
+@page(P.SEE_REPORT_POOLED)
+@require_safe
+def calculator(request: SignedIn) -> HttpResponse:
+    """Compute what is asked by the address; no trial is read."""
+    asked = request.GET.get("ask", "")
+    asked = asked if asked in CALCULATIONS else next(iter(CALCULATIONS))
+    typed = request.GET if request.GET.keys() - {"ask"} else None
+    form = CALCULATIONS[asked][1](typed)
+    names = [(name, label) for name, (label, _) in CALCULATIONS.items()]
+    context: dict = {"asked": asked, "names": names, "form": form}
+    if form.is_valid():
+        figure = form.figure()
+        context["tables"] = form.tables()
+        context["figure"] = figure and mark_safe(figure.decode())  # noqa: S308  our own drawing
+    return render(request, "analysis/calculator.html", context, status=NOT_SAVED if form.errors else None)

@@ -24,6 +24,7 @@ LINKS = (
     Link("people", "DXA results", P.RECORD_OUTCOME),
     Link("upload", "Send films", P.UPLOAD_FILMS),
     Link("reports", "Reports", P.SEE_REPORT_POOLED),
+    Link("calculator", "Calculator", P.SEE_REPORT_POOLED),
     Link("admin:index", "Accounts", P.MANAGE_ACCOUNTS),
     Link("role-matrix", "Roles", P.PRINT_ROLE_MATRIX),
 )

@@ -8,7 +8,7 @@ import pytest
 from analysis.cascades import Bar, Segment
 from analysis.effects import effects, subgroup_effects
 from analysis.estimators import odds_ratio, two_by_two
-from analysis.figures import Line, cascade, forest, forest_of_effects, forest_of_subgroups
+from analysis.figures import Line, boundaries, cascade, forest, forest_of_effects, forest_of_subgroups
 from tests.analysis.test_tables import ROWS
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -16,10 +16,12 @@ BARS = [
     Bar("All", 200, (Segment("DXA by the trial", 30), Segment("DXA by physicians", 4), Segment("None", 166))),
     Bar("Nobody", 0, (Segment("Osteoporosis", 0),)),
 ]  # fmt: skip
+LOOKS = [(0.01, None), (0.6, 2.67), (1.0, 1.981)]
 FIGURES = {
     "effects": lambda: forest_of_effects(effects(ROWS)),
     "subgroups": lambda: forest_of_subgroups(subgroup_effects(ROWS)),
     "cascade": lambda: cascade(BARS, title="From offer to scan"),
+    "boundaries": lambda: boundaries(LOOKS, title="Boundaries", seen=(0.6, 1.5)),
 }
 
 
@@ -97,3 +99,14 @@ def test_markup_in_a_label_is_only_text():
     svg = forest([Line("<script>", odds_ratio(two_by_two(1, 5, 2, 5)))], title="</svg>\\1")
     assert ElementTree.fromstring(svg).find(f"{SVG}title").text == "</svg>\\1"
     assert "<script>" in words(svg)
+
+
+def test_boundaries_say_their_z_and_leave_out_a_look_that_has_none():
+    svg = FIGURES["boundaries"]()
+
+    assert {"2.670", "1.981"} <= set(words(svg))
+    description = ElementTree.fromstring(svg).find(f"{SVG}desc").text
+    assert (
+        description
+        == "information 0.01: none; information 0.6: 2.6700; information 1: 1.9810; seen at 0.6: 1.5"
+    )
