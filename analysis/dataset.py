@@ -6,7 +6,7 @@ import io
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
@@ -117,6 +117,9 @@ class _Facts:
             return model.objects.filter(**{f"{path}__trial": trial, "recorded_at__lte": cut_off})
 
         judgments = of(EligibilityAssessment).only("participant_id", "eligible", "reasons")
+        self.cut_off = (
+            cut_off - timedelta(days=trial.clock_offset_days)
+        ).date()  # as the trial dates its facts
         self.assessments = _latest(judgments.order_by("occurred_at", "recorded_at"))
         self.risks = _latest(of(RiskAssessment).defer("films"))
         self.allocations = _latest(of(Allocation).defer("evidence"))
@@ -172,6 +175,7 @@ def _row(person: Participant, protocol: Protocol, facts: _Facts) -> SubjectRow:
         iscd_age_sex=iscd_age_sex(person.sex, age),
         withdrawn=person.pk in facts.withdrawn,
         died=died is not None and in_period(protocol, died) is not False,
+        followed_to=min(protocol.follow_up_end, facts.cut_off, died.earliest if died else facts.cut_off),
         **_enrolment(person, facts),
         **_outcomes(person, protocol, facts),
         **_baseline(person),
@@ -216,10 +220,15 @@ def _outcomes(person: Participant, protocol: Protocol, facts: _Facts) -> dict[st
     drugs = [t for t in facts.treatments.get(person.pk, ()) if t.drug_class not in protocol.allowed_drugs]
     started = {t.drug_class for t in drugs if in_period(protocol, parse(t.started_on))}
     found = findings(protocol, exams, _history(person, drugs, facts))
-    return {name: getattr(found, name) for name in FOUND} | {
+    return {name: _day(getattr(found, name)) for name in FOUND} | {
         "treated": bool(started),
         "drugs": frozenset(started),
     }
+
+
+def _day(value: Any) -> Any:
+    """Return the first day that a date can be, where only its month or year is known."""
+    return value.earliest if isinstance(value, PartialDate) else value
 
 
 def _history(person: Participant, drugs: Sequence[Treatment], facts: _Facts) -> list[PriorEvent]:

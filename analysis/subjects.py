@@ -48,6 +48,7 @@ HISTORY = "clinical history before the index date"
 STATE = "participant's state"
 EXAMS = "DXA exams"
 ENDPOINT = "endpoint rule of the protocol"
+FOLLOW_UP = "follow-up of the protocol, vital status, cut-off of the freeze"
 
 
 class Column(NamedTuple):
@@ -152,6 +153,14 @@ class SubjectRow:
     osteoporosis_trial: Annotated[bool, fact("New-onset osteoporosis by the trial's DXA", ENDPOINT)] = False
     osteoporosis_lumbar_spine: Annotated[bool, fact("New-onset osteoporosis for L-spine", ENDPOINT)] = False
     osteoporosis_hip: Annotated[bool, fact("New-onset osteoporosis for hip", ENDPOINT)] = False
+    dxa_on: Annotated[date | None, Column("Day of the first DXA by any route", "date", EXAMS)] = None
+    osteoporosis_on: Annotated[
+        date | None, Column("Day of the DXA that first showed osteoporosis", "date", ENDPOINT)
+    ] = None
+    followed_to: Annotated[
+        date | None,
+        Column("Last day of follow-up: its end, the day of death, or the cut-off", "date", FOLLOW_UP),
+    ] = None
     treated: Annotated[bool, fact("Any anti-osteoporotic medication", "treatments")] = False
     drugs: Annotated[
         frozenset[str],

@@ -24,6 +24,7 @@ from analysis.formats import (
     percentage_points,
     share,
 )
+from analysis.further import Further
 from analysis.sensitivity import Sensitivity
 from analysis.subjects import ARM_CODES, ARMS
 
@@ -163,6 +164,49 @@ def sensitivity_table(found: Sequence[Sensitivity], *, post_hoc: bool = False) -
     )  # fmt: skip
     footnotes = (*([POST_HOC] if post_hoc else []), *notes.listed())
     return Table("sensitivity", _titled("Sensitivity analyses", post_hoc), columns, tuple(rows), footnotes)
+
+
+def further_table(found: Further, *, post_hoc: bool = False) -> Table:
+    """Lay out the adjusted model, the effect among compliers and the times to events, each with its method."""
+    notes = Footnotes()
+    rows = [*_adjusted_rows(found, notes), *_complier_rows(found, notes), *_timed_rows(found, notes)]
+    columns = ("Analysis", "Estimate (95% CI)", "P")
+    footnotes = (*([POST_HOC] if post_hoc else []), *notes.listed())
+    return Table("further", _titled("Further analyses", post_hoc), columns, tuple(rows), footnotes)
+
+
+def _adjusted_rows(found: Further, notes: Footnotes) -> Iterator[Row]:
+    if model := found.adjusted:
+        ratio, left_out = model.odds_ratio, f"; {model.left_out} people without a covariate left out"
+        said = _said(ratio) + (left_out if model.left_out else "")
+        clustered = f"; {model.clusters} clusters" if model.clusters else ""
+        cells = (interval(ratio), p_value(model.test.p))
+        yield Row("Primary endpoint, adjusted odds ratio" + notes.mark(f"{said}{clustered}."), cells)
+
+
+def _complier_rows(found: Further, notes: Footnotes) -> Iterator[Row]:
+    if effect := found.complier:
+        said = (
+            f"{_said(effect.estimate)}. Exposure: {effect.exposure}. Exclusion restriction: "
+            f"{effect.exclusion_restriction}. Monotonicity: {effect.monotonicity}."
+        )
+        cells = (percentage_points(effect.estimate), "")
+        yield Row("Primary endpoint among compliers, % points" + notes.mark(said), cells)
+
+
+def _timed_rows(found: Further, notes: Footnotes) -> Iterator[Row]:
+    for timed in found.timed:
+        ratio, test = timed.hazard.ratio, timed.test
+        out = f"; {timed.left_out} people without a day of randomization left out" if timed.left_out else ""
+        said = f"{_said(ratio)}; P: {test.method}{out}."
+        cells = (interval(ratio), p_value(test.p) + notes.mark(test.why))
+        yield Row(f"Time to: {timed.endpoint.label}, hazard ratio" + notes.mark(said), cells)
+
+
+def _said(estimate: Estimate) -> str:
+    return f"{estimate.method[0].upper()}{estimate.method[1:]}" + (
+        f"; {estimate.why}" if estimate.why else ""
+    )
 
 
 def subgroup_table(

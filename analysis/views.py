@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from analysis.calculator_forms import CALCULATIONS
 from analysis.consort_svg import to_svg
 from analysis.downloads import CSV, DATASET, DOWNLOADS, Download
-from analysis.figures import cascade, forest_of_effects, forest_of_subgroups
+from analysis.figures import cascade, forest_of_effects, forest_of_subgroups, incidence
 from analysis.formats import events_of, interval, p_equation, percentage_points
 from analysis.forms import FreezeForm
 from analysis.masking import pooled
@@ -96,18 +96,22 @@ def _by_arm(found: Report) -> dict:
         "figures": [
             ("Effects", mark_safe(forest_of_effects(found.effects).decode())),  # noqa: S308
             ("Subgroups", mark_safe(forest_of_subgroups(found.subgroups).decode())),  # noqa: S308
+            *(
+                (f"Time to: {timed.endpoint.label}", mark_safe(incidence(timed).decode()))  # noqa: S308
+                for timed in found.further.timed
+            ),
         ],
         "cascades": [
             mark_safe(cascade(bars, title=bars[0].label).decode())  # noqa: S308
             for bars in found.cascades.values()
         ],
-        "tables": _tables(found, "effects", "sensitivity", "subgroups"),
+        "tables": _tables(found, "effects", "sensitivity", "further", "subgroups"),
         "long_tables": _tables(found, "effects_post_hoc", "baseline", "uptake"),
     }
 
 
 def _tables(found: Report, *names: str) -> list[Table]:
-    return [found.tables[name] for name in names if name in found.tables]
+    return [found.tables[name] for name in names if found.tables[name].rows]
 
 
 @page(P.SEE_REPORT_POOLED)

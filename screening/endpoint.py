@@ -69,12 +69,13 @@ class Exam:
 class Findings:
     """What one person contributes to the report; DXA flags count exams, osteoporosis flags new diagnoses.
 
-    ``dxa_class_any`` and ``dxa_class_trial`` are the class of the first exam that has one,
-    ``osteoporosis_on`` the day of the first that shows osteoporosis; ``unclear_exams`` were left out for a
+    ``dxa_on`` is the day of the first exam; ``dxa_class_any`` and ``dxa_class_trial`` are the class of the first that
+    has one, ``osteoporosis_on`` the day of the first that shows osteoporosis; ``unclear_exams`` were left out for a
     partial date.
     """
 
     dxa: bool
+    dxa_on: PartialDate | None
     dxa_trial: bool
     dxa_physician: bool
     dxa_lumbar_spine: bool
@@ -100,6 +101,7 @@ def findings(protocol: Protocol, exams: Iterable[Exam], history: Iterable[PriorE
     new = [] if earlier else counted
     return Findings(
         dxa=bool(counted),
+        dxa_on=counted[0].on if counted else None,
         dxa_trial=any(e.by_trial for e in counted),
         dxa_physician=any(not e.by_trial for e in counted),
         dxa_lumbar_spine=any(e.measured(SPINE) for e in counted),

@@ -12,13 +12,14 @@ from django.db import connection, transaction
 
 from analysis import dataset
 from analysis.models import Freeze
-from analysis.services import freezes
+from analysis.services import freezes, plans
 from config.postgres.roles import as_owner
 from screening.densitometry import Measurement, MeasurementSite, parse_score
 from screening.models import RiskAssessment, Score
 from screening.referrals import AppointmentEvent, ContactOutcome, IdentityCheck, Means
 from screening.services import cohort, communication, contamination, devices, intake, outcomes, referral
 from screening.vocabulary import DiagnosisCode, DrugClass, Told
+from tests.analysis.plans import PLAN
 from tests.dicom import chest_film, text_file
 from tests.factories import (
     PASSWORD,
@@ -86,7 +87,10 @@ def make_stage(code: str = "DEMO") -> Stage:
     communication.tell_result(
         referral_of(stage.screening), means=Means.LETTER, by=world.caller, occurred_at=_noon(DAY + 4)
     )
-    freezes.freeze(world.trial, purpose="a test", by=world.trial_statistician)
+    statistician = world.trial_statistician
+    plan = plans.declare_plan(world.trial.protocol_version, text=PLAN, by=statistician)
+    plans.sign_plan(plan, by=statistician, password=PASSWORD)
+    freezes.freeze(world.trial, purpose="a test", by=statistician)
     return stage
 
 

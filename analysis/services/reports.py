@@ -20,6 +20,7 @@ from analysis.effects import (
     effects,
     subgroup_effect,
 )
+from analysis.further import Further, further
 from analysis.models import Freeze
 from analysis.plan import UNPLANNED, Plan, read
 from analysis.populations import CONTROL_ARM, LOW_RISK, SCREENING_ARM, by_arm
@@ -31,6 +32,7 @@ from analysis.tables import (
     baseline_table,
     cascade_table,
     effect_table,
+    further_table,
     sensitivity_table,
     subgroup_table,
     uptake_table,
@@ -49,6 +51,7 @@ class Report:
     post_hoc: list[Effect]
     sensitivity: list[Sensitivity]
     subgroups: list[SubgroupEffect]
+    further: Further
     cascades: dict[str, list[Bar]]
     tables: dict[str, Table]
 
@@ -91,7 +94,7 @@ def make_report(rows: list[SubjectRow], intake: Intake, plan: Plan | None = None
     check_effects([*found, *others])
     check_subgroups(groups, found)
     check_flow(counted, checks)
-    tested = sensitivity(rows, plan)
+    tested, beyond = sensitivity(rows, plan), further(members, plan)
     cascades = {
         "screening": cascade(SCREENING_ARM.select(rows), SCREENING_ARM.label, offered=True),
         "control": cascade(CONTROL_ARM.select(rows), CONTROL_ARM.label, offered=False),
@@ -101,12 +104,12 @@ def make_report(rows: list[SubjectRow], intake: Intake, plan: Plan | None = None
         "effects": effect_table(found, population=people.label, post_hoc=not planned),
         "effects_post_hoc": effect_table(others, population=people.label, post_hoc=True),
         "sensitivity": sensitivity_table(tested, post_hoc=not planned),
+        "further": further_table(beyond, post_hoc=not planned),
         "subgroups": subgroup_table(groups, population=people.label, post_hoc=not planned),
         **_descriptions(rows, plan),
         **{f"cascade_{name}": cascade_table(bars, title=bars[0].label) for name, bars in cascades.items()},
     }
-    shown = {name: table for name, table in tables.items() if table.rows}
-    return Report(rows, plan, planned, counted, found, others, tested, groups, cascades, shown)
+    return Report(rows, plan, planned, counted, found, others, tested, groups, beyond, cascades, tables)
 
 
 def _effects(members: Sequence[SubjectRow], plan: Plan, *, planned: bool) -> list[Effect]:

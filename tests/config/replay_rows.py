@@ -1,7 +1,7 @@
 """Reconstructed people as rows of the analysis, for tests that need no database."""
 
 from analysis.subjects import SubjectRow
-from config.opscan_replay.people import RANDOMIZED_ON, ReplayPerson
+from config.opscan_replay.people import FOLLOW_UP_END, RANDOMIZED_ON, ReplayPerson
 
 
 def subject_rows(people: list[ReplayPerson]) -> list[SubjectRow]:
@@ -26,7 +26,9 @@ def _row(person: ReplayPerson) -> SubjectRow:
         films_positive=person.films_positive,
         arm=arm,
         randomized_on=RANDOMIZED_ON if arm else None,
+        followed_to=FOLLOW_UP_END,
         dxa=exam is not None,
+        dxa_on=exam.on if exam else None,
         dxa_trial=trial is not None,
         dxa_physician=exam is not None and trial is None,
         dxa_lumbar_spine="lumbar_spine" in sites,
@@ -34,6 +36,7 @@ def _row(person: ReplayPerson) -> SubjectRow:
         dxa_class_trial=trial.bone if trial else None,
         dxa_class_any=exam.bone if exam else None,
         osteoporosis=thin,
+        osteoporosis_on=exam.on if exam and thin else None,
         osteoporosis_trial=thin and trial is not None,
         osteoporosis_lumbar_spine=bool(exam and exam.osteoporosis_lumbar_spine),
         osteoporosis_hip=bool(exam and exam.osteoporosis_hip),

@@ -6,7 +6,7 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
-from analysis.models import Freeze
+from analysis.models import AnalysisPlan, AnalysisSignature, Freeze, Unblinding
 from screening.models import (
     Appointment,
     CovariateScore,
@@ -36,14 +36,16 @@ from trial.models import (
     Stratum,
     Trial,
 )
-from trial.services import conduct, lists, people
+from trial.services import conduct, lists, merges, people
 from trial.services.trials import NotNow
 from trial.states import TrialState
 
 pytestmark = pytest.mark.django_db
 # What makes a trial rather than what happens in it; datasets are frozen once it is locked.
-# Whoever asks to be forgotten is, in a locked trial too; a model is signed for every trial.
-NOT_IN_A_TRIAL = {Trial, ProtocolVersion, Site, Stratum, Freeze, Erasure, ModelSignature}
+# Whoever asks to be forgotten is, in a locked trial too; a model is signed for every trial. What is analyzed, by which
+# plan, is decided once nothing can change any more.
+OF_THE_ANALYSIS = {Freeze, AnalysisPlan, AnalysisSignature, Unblinding}
+NOT_IN_A_TRIAL = {Trial, ProtocolVersion, Site, Stratum, Erasure, ModelSignature} | OF_THE_ANALYSIS
 ROWS = [m for m in apps.get_models() if issubclass(m, Clinical) and m not in NOT_IN_A_TRIAL]
 FIRST = {
     Referral: {"state": "open"},
@@ -60,6 +62,8 @@ def one_of_each(stage: Stage) -> dict[type, Any]:
         stage.world.coordinator.pk, stage.world.trial.protocol_version.pk,
     )  # fmt: skip
     trial, by = stage.world.trial, stage.world.randomization_statistician
+    twins = [make_participant(stage.world) for _ in range(2)]
+    merges.merge(twins[0], into=twins[1], reason="A test.", by=stage.world.coordinator)
     lists.change_key(trial, reason="A test.", by=by)
     with audit.context(by=by, why="a test", how="test"):
         SiteDay.objects.create(site=stage.world.site, day="2023-02-02", opening="closed", reason="x")
