@@ -110,6 +110,9 @@ class Freeze(Clinical):
     cut_off = models.DateTimeField(help_text="Facts recorded up to this moment are in.")
     subjects = models.BinaryField(help_text="The dataset: CSV, gzipped.")
     intake = models.JSONField(help_text="Counts of films by outcome and reason.")
+    conduct = models.JSONField(
+        default=dict, blank=True, help_text="Calls, deviations, fractures and the index test, counted."
+    )
     people = models.PositiveIntegerField()
     sha256 = models.CharField(max_length=64, help_text="Of the CSV.")
     audit_head = models.CharField(

@@ -8,6 +8,7 @@ beside it is marked post hoc.
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
 
@@ -29,6 +30,7 @@ from analysis.populations import ANALYSIS_SETS, PER_PROTOCOL, AnalysisSet
 from analysis.subjects import ARMS, CODEBOOK, Arm, SubjectRow
 
 LARGEST = 64 * 1024  # characters of YAML
+TEMPLATE = Path(__file__).parent / "plans" / "two_arms.yaml"  # a plan to begin with
 FACTS = tuple(v.name for v in CODEBOOK if v.type == "yes/no")
 MISSING: Mapping[str, str] = MappingProxyType(
     {

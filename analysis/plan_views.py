@@ -1,6 +1,5 @@
 """Analysis plans: listed, declared, read, signed; and the arms made known."""
 
-from pathlib import Path
 from uuid import UUID
 
 from django.contrib import messages
@@ -9,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from analysis.forms import PasswordForm, PlanForm, UnblindForm
 from analysis.models import AnalysisPlan, Unblinding
+from analysis.plan import TEMPLATE
 from analysis.plan_prose import prose
 from analysis.services import plans
 from trial.models import Trial
@@ -16,7 +16,6 @@ from trial.pages import SignedIn, may, page, refusals
 from trial.roles import Permission
 
 P = Permission
-TEMPLATE = Path(__file__).parent / "plans" / "two_arms.yaml"
 
 
 @page(P.SEE_TRIAL)

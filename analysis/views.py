@@ -27,6 +27,7 @@ from trial.pages import NOT_SAVED, SignedIn, page, refusals
 from trial.roles import Permission
 
 P = Permission
+CONDUCT = ("weeks", "missing", "deviations", "harms", "index_test", "drift", "performance")
 
 
 @page(P.SEE_REPORT_POOLED)
@@ -106,7 +107,7 @@ def _by_arm(found: Report) -> dict:
             for bars in found.cascades.values()
         ],
         "tables": _tables(found, "effects", "sensitivity", "further", "subgroups"),
-        "long_tables": _tables(found, "effects_post_hoc", "baseline", "uptake"),
+        "long_tables": _tables(found, "effects_post_hoc", "baseline", "uptake", *CONDUCT),
     }
 
 

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from analysis import dataset
+from analysis.conduct_record import conduct_record
 from analysis.models import Freeze
 from analysis.services.plans import plan_in_force
 from trial import anchors, audit
@@ -40,7 +41,9 @@ def _freeze(trial: Trial, purpose: str, by: User, unless_same: bool) -> Freeze:
         counts |= {"set_aside": dict(frozen.intake.set_aside), "waiting": frozen.intake.waiting}
         version = trial.protocol_version
         plan = plan_in_force(version)
-        if unless_same and last and (last.sha256, last.intake, last.plan) == (frozen.sha256, counts, plan):
+        conduct = conduct_record(trial, cut_off)
+        made_of = (frozen.sha256, counts, conduct, plan)
+        if unless_same and last and (last.sha256, last.intake, last.conduct, last.plan) == made_of:
             return last
         return Freeze.objects.create(
             trial=trial,
@@ -49,6 +52,7 @@ def _freeze(trial: Trial, purpose: str, by: User, unless_same: bool) -> Freeze:
             cut_off=cut_off,
             subjects=gzip.compress(frozen.csv.encode(), mtime=0),
             intake=counts,
+            conduct=conduct,
             people=len(frozen.rows),
             sha256=frozen.sha256,
             audit_head=anchors.head_hash(),

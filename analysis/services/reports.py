@@ -1,13 +1,16 @@
 """The report of a freeze: everything that is shown, computed from the frozen rows alone, as the plan says."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
 from analysis import dataset
 from analysis.agreement import check_effects, check_flow, check_subgroups
 from analysis.cascades import Bar, cascade
 from analysis.characteristics import PREDICTORS, STEPS, baseline, uptake
+from analysis.conduct import Record, conduct_tables
 from analysis.consort import Flow, Intake, flow
 from analysis.effects import (
     DETECTED,
@@ -69,7 +72,8 @@ class Report:
 def report(frozen: Freeze) -> Report:
     """Compute the report of a freeze; a freeze never changes, so the last few are remembered."""
     text, intake = subjects_csv(frozen), tuple(sorted(_flat(frozen.intake).items()))
-    return _report(frozen.sha256, text, intake, frozen.plan.text if frozen.plan else "")
+    conduct = json.dumps(frozen.conduct, sort_keys=True)
+    return _report(frozen.sha256, text, intake, conduct, frozen.plan.text if frozen.plan else "")
 
 
 def _flat(intake: dict) -> dict:
@@ -77,13 +81,15 @@ def _flat(intake: dict) -> dict:
 
 
 @lru_cache(maxsize=4)
-def _report(_sha256: str, text: str, intake: tuple, plan: str) -> Report:
+def _report(_sha256: str, text: str, intake: tuple, conduct: str, plan: str) -> Report:
     counts = dict(intake)
     counted = Intake(**counts | {"set_aside": dict(counts["set_aside"])})
-    return make_report(dataset.from_csv(text), counted, read(plan) if plan else None)
+    return make_report(dataset.from_csv(text), counted, read(plan) if plan else None, json.loads(conduct))
 
 
-def make_report(rows: list[SubjectRow], intake: Intake, plan: Plan | None = None) -> Report:
+def make_report(
+    rows: list[SubjectRow], intake: Intake, plan: Plan | None = None, conduct: Record = MappingProxyType({})
+) -> Report:
     """Compute flow, effects, subgroups, cascades and tables; raise where the numbers don't add up or disagree."""
     planned, plan = plan is not None, plan or UNPLANNED
     counted, people = flow(rows, intake), plan.analysis_set(plan.population)
@@ -107,6 +113,7 @@ def make_report(rows: list[SubjectRow], intake: Intake, plan: Plan | None = None
         "further": further_table(beyond, post_hoc=not planned),
         "subgroups": subgroup_table(groups, population=people.label, post_hoc=not planned),
         **_descriptions(rows, plan),
+        **conduct_tables(rows, conduct, intake),
         **{f"cascade_{name}": cascade_table(bars, title=bars[0].label) for name, bars in cascades.items()},
     }
     return Report(rows, plan, planned, counted, found, others, tested, groups, beyond, cascades, tables)

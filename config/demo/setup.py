@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
+from analysis.plan import TEMPLATE
+from analysis.services import plans
 from screening.models import ModelVersion
 from screening.services import registry, setup
 from screening.services.setup import pin_model, with_waiver
@@ -89,6 +91,16 @@ def ensure_active(trial: Trial, protocol: Protocol, who: dict[Role, User]) -> Tr
         version = protocols.approve_protocol(version, by=who[Role.RANDOMIZATION_STATISTICIAN])
         trial = setup.put_in_force(version, by=who[Role.INVESTIGATOR])
     return trial
+
+
+def ensure_plan(trial: Trial, who: dict[Role, User]) -> None:
+    """Declare the template as the trial's analysis plan and have it signed, unless that is done."""
+    version = trial.protocol_version
+    if plans.plan_in_force(version) is None:
+        text = TEMPLATE.read_text(encoding="utf-8")
+        plan = plans.declare_plan(version, text=text, by=who[Role.TRIAL_STATISTICIAN])
+        for signer in (who[Role.TRIAL_STATISTICIAN], who[Role.INVESTIGATOR]):
+            plans.sign_plan(plan, by=signer, password=None)
 
 
 def demonstration_protocol(model: ModelVersion) -> Protocol:

@@ -1,6 +1,7 @@
 """The report follows the plan: what it names, by its methods; the rest is marked post hoc."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -11,12 +12,8 @@ from analysis.services.reports import make_report
 from tests.analysis.people import people
 from tests.analysis.plans import PLAN, SHORT
 
-IN_TIME = {"randomized_on": "2023-01-16", "followed_to": "2023-12-31"}
-
 
 def day(text):
-    from datetime import date
-
     return date.fromisoformat(text)
 
 
@@ -26,6 +23,7 @@ def arm(name, n, found=0, **facts):
     known |= {"randomized_on": day("2023-01-16"), "followed_to": day("2023-12-31"), "site": "01"}
     route = "dxa_trial" if name == "screening" else "dxa_physician"
     seen = {"dxa": True, route: True, "osteoporosis": True, "dxa_on": day("2023-03-01")}
+    seen |= {"osteoporosis_trial": name == "screening"}
     seen |= {"osteoporosis_on": day("2023-03-01"), "dxa_lumbar_spine": True}
     return people(found, **known | seen | facts) + people(n - found, **known | facts)
 

@@ -109,6 +109,7 @@ class Command(BaseCommand):
 
     def report(self, trial: Trial, who: dict) -> reports.Report:
         """Freeze the record, unless the last freeze holds the same, and report on it."""
+        setup.ensure_plan(trial, who)
         frozen = freezes.freeze_if_changed(
             trial, purpose="demonstration report", by=who[Role.TRIAL_STATISTICIAN]
         )

@@ -53,6 +53,7 @@ class Command(BaseCommand):
             tour.show_accounts(self.stderr.write, cast)
         trial = loading.load(build(read(PUBLISHED)), cast, progress)
         who = setup.by_role(cast)
+        setup.ensure_plan(trial, who)
         frozen = freezes.freeze_if_changed(
             trial, purpose="replay of the published trial", by=who[Role.TRIAL_STATISTICIAN]
         )
