@@ -223,7 +223,7 @@ def incidence(timed: TimeToEvent) -> bytes:
             spine.set_color(INK)
         axes.set_xlabel("Days from randomization", color=INK)
         axes.set_ylabel("Share with the event (%)", color=INK)
-        spoken = []
+        spoken, highest = [], 0.0
         for arm, times, shade in zip(ARMS, (timed.screening, timed.control), SHADES, strict=False):
             days, shares = _steps(times)
             axes.step(days, shares, where="post", color=shade, linewidth=1.6)
@@ -236,8 +236,8 @@ def incidence(timed: TimeToEvent) -> bytes:
                 color=shade,
             )
             spoken.append(f"{ARM_CODES[arm]}: {shares[-1]:.1f} % by day {days[-1]:g}")
-        axes.set_ylim(bottom=0)
-        axes.margins(y=0.15)
+            highest = max(highest, shares[-1])
+        axes.set_ylim(0, 1.2 * highest or 1)
         return _svg(figure, f"Time to: {timed.endpoint.label}", "; ".join(spoken))
 
 

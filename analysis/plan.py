@@ -27,7 +27,7 @@ from analysis.methods import (
     Methods,
 )
 from analysis.populations import ANALYSIS_SETS, PER_PROTOCOL, AnalysisSet
-from analysis.subjects import ARMS, CODEBOOK, Arm, SubjectRow
+from analysis.subjects import ARMS, CODEBOOK, LABELS, Arm, SubjectRow
 
 LARGEST = 64 * 1024  # characters of YAML
 TEMPLATE = Path(__file__).parent / "plans" / "two_arms.yaml"  # a plan to begin with
@@ -123,9 +123,13 @@ class Plan:
 
 
 def _kept_in_words(kept: Kept) -> str:
-    parts = [f"with {' and '.join(kept.having)}"] if kept.having else []
-    parts += [f"without {' or '.join(kept.without)}"] if kept.without else []
-    return ", ".join(parts).replace("_", " ") or "everybody"
+    parts = [f"with {' and '.join(_quoted(kept.having))}"] if kept.having else []
+    parts += [f"without {' or '.join(_quoted(kept.without))}"] if kept.without else []
+    return ", ".join(parts) or "everybody"
+
+
+def _quoted(facts: Iterable[str]) -> list[str]:
+    return [f"“{LABELS[fact]}”" for fact in facts]
 
 
 # What is shown where no plan was signed, all of it post hoc.

@@ -95,7 +95,7 @@ def test_per_protocol_is_who_the_plan_says():
         person(),
     ]
     assert members.select(kept + strayed) == kept
-    assert "control arm: without dxa trial or score told" in members.definition
+    assert "control arm: without “DXA examination by the trial” or “Told a risk score" in members.definition
 
 
 def test_who_leaves_per_protocol_open_is_asked():
