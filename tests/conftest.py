@@ -1,7 +1,9 @@
 """The suite runs on a real PostgreSQL: the embedded one under var/test, or the one that DATABASE_URL names."""
 
+import copy
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 WALKERS = ("test_leaks.py", "test_permissions.py")
 LONGEST = (*WALKERS, "test_demo.py")  # begun first, or one process would end alone with them
+HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick, and no secret is at stake
 # Tests never share databases, keys or films with a demonstration on the same machine.
 os.environ.setdefault("SCREENTRIAL_VAR", str(ROOT / "var" / "test"))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -78,29 +81,85 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
         call_command("flush", interactive=False, verbosity=0)
 
 
-@pytest.fixture(autouse=True)
-def _own_folders(settings, tmp_path: Path) -> None:
-    """Give every test its own keys, allocation logs and films."""
-    settings.TRIAL_KEY_DIR = tmp_path / "keys"
-    settings.ALLOCATION_LOG_DIR = tmp_path / "allocations"
-    settings.MODEL_DIR = tmp_path / "models"
-    settings.MEDIA_ROOT = tmp_path / "media"
-    settings.STORAGES = settings.STORAGES | {
-        "default": settings.STORAGES["default"] | {"OPTIONS": {"location": str(tmp_path / "media")}}
+def _folders(place: Path) -> dict[str, Any]:
+    """Return the settings that keep keys, allocation logs, models and films in a folder."""
+    from django.conf import settings
+
+    default = settings.STORAGES["default"] | {"OPTIONS": {"location": str(place / "media")}}
+    return {
+        "TRIAL_KEY_DIR": place / "keys",
+        "ALLOCATION_LOG_DIR": place / "allocations",
+        "MODEL_DIR": place / "models",
+        "MEDIA_ROOT": place / "media",
+        "STORAGES": settings.STORAGES | {"default": default},
     }
 
 
 @pytest.fixture(autouse=True)
+def _own_folders(settings, tmp_path: Path) -> None:
+    """Give every test its own keys, allocation logs and films."""
+    for name, value in _folders(tmp_path).items():
+        setattr(settings, name, value)
+
+
+@pytest.fixture(autouse=True)
 def _fast_passwords(settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.PASSWORD_HASHERS = HASHERS
 
 
 @pytest.fixture
-def world(db):
-    """A demonstration trial with one site and one person for each role."""
+def world(request: pytest.FixtureRequest, settings, tmp_path: Path):
+    """A demonstration trial with one site and one person for each role, as if it were this test's own."""
     from tests.factories import make_world
 
-    return make_world()
+    made, folder = request.getfixturevalue("world_of_module")
+    request.getfixturevalue("db")
+    if made is None:
+        return make_world()
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    return copy.deepcopy(made)
+
+
+@pytest.fixture(scope="module")
+def world_of_module(
+    request: pytest.FixtureRequest,
+    django_db_setup: None,
+    django_db_blocker: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Any]:
+    """One world for all tests of a module, each of which undoes what it changed; making it takes longest.
+
+    Only where nothing else of the module makes a world or leaves its transaction; otherwise there is none.
+    """
+    from django.db import transaction
+    from django.test import override_settings
+
+    from tests.factories import make_world
+
+    of_module = [item for item in request.session.items if item.path == request.path]
+    if not all(map(_shares_its_world, of_module)):
+        yield None, None
+        return
+    folder = tmp_path_factory.mktemp("world")
+    outer = transaction.atomic()
+    outer._from_testcase = True  # as TestCase does: to the code inside it is as if there were no transaction
+    with django_db_blocker.unblock():
+        outer.__enter__()
+        with override_settings(**_folders(folder), PASSWORD_HASHERS=HASHERS):
+            made = make_world()
+    yield made, folder
+    with django_db_blocker.unblock():
+        transaction.set_rollback(True)
+        outer.__exit__(None, None, None)
+
+
+def _shares_its_world(item: pytest.Item) -> bool:
+    """Tell whether a test may run inside a world that others use too: it has it from the fixture, or no database."""
+    mark, names = item.get_closest_marker("django_db"), set(getattr(item, "fixturenames", ()))
+    leaves = {"transactional_db", "live_server", "place", "workplace", "walked"} & names
+    if leaves or (mark and mark.kwargs.get("transaction")):
+        return False
+    return "world" in names or not (mark or "db" in names)
 
 
 @pytest.fixture
