@@ -1,6 +1,8 @@
 """A statistical analysis plan in sentences, as a reader signs it."""
 
+import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import version
 from typing import NamedTuple
 
 from analysis.characteristics import BASELINE, PREDICTORS
@@ -30,6 +32,7 @@ INTERACTIONS: Mapping[str, str] = {
     "likelihood_ratio": "the likelihood ratio chi-square",
 }
 SPENDING: Mapping[str, str] = {"obrien-fleming": "O'Brien-Fleming", "pocock": "Pocock"}
+SOFTWARE = ("NumPy", "SciPy", "statsmodels", "Matplotlib")
 ENDPOINT_LABELS = {endpoint.key: endpoint.label for endpoint in ENDPOINTS}
 VARIABLE_LABELS = {variable.key: variable.label for variable in (*BASELINE, *PREDICTORS)}
 
@@ -56,6 +59,15 @@ def prose(plan: Plan) -> list[Section]:
         "Notes": plan.notes,
     }
     return [Section(title, found) for title, told in sections.items() if (found := tuple(told))]
+
+
+def methods_text(plan: Plan, *, planned: bool, code_version: str) -> list[Section]:
+    """Return how a report was made, in sentences: what was planned, and by which software it was computed."""
+    why = () if planned else ("No plan was signed before the arms were known: all of this is post hoc.",)
+    used = listed(f"{name} {version(name.lower())}" for name in SOFTWARE)
+    said = f"Computed by Screentrial {code_version} with Python {platform.python_version()}, {used}."
+    first = [Section("Plan", why)] if why else []
+    return [*first, *prose(plan), Section("Software", (said,))]
 
 
 def listed(words: Iterable[str]) -> str:

@@ -16,6 +16,7 @@ from analysis.formats import events_of, interval, p_equation, percentage_points
 from analysis.forms import FreezeForm
 from analysis.masking import pooled
 from analysis.models import Freeze
+from analysis.plan_prose import methods_text
 from analysis.services.freezes import freeze, subjects_csv
 from analysis.services.plans import sees_arms
 from analysis.services.reports import Report
@@ -64,10 +65,10 @@ def report(request: SignedIn, pk: UUID) -> HttpResponse:
             request, "analysis/report_pooled.html", context | {"pooled": pooled(found.rows), "stem": stem}
         )
     arm_shown(request.user, f"report {frozen.pk}")
-    return render(request, "analysis/report.html", context | _by_arm(found))
+    return render(request, "analysis/report.html", context | _by_arm(found, frozen))
 
 
-def _by_arm(found: Report) -> dict:
+def _by_arm(found: Report, frozen: Freeze) -> dict:
     primary, groups = found.primary, found.primary_subgroups
     counts = primary.counts
     return {
@@ -107,6 +108,7 @@ def _by_arm(found: Report) -> dict:
             for bars in found.cascades.values()
         ],
         "tables": _tables(found, "effects", "sensitivity", "further", "subgroups"),
+        "methods": methods_text(found.plan, planned=found.planned, code_version=frozen.code_version),
         "long_tables": _tables(found, "effects_post_hoc", "baseline", "uptake", *CONDUCT),
     }
 

@@ -1,10 +1,13 @@
 """Analysis plans as text: read whole or refused with every fault and its place, and told in sentences."""
 
+import platform
+
+import numpy
 import pytest
 
 from analysis.methods import ODDS_RATIOS, RISK_DIFFERENCES, RISK_RATIOS, TESTS
-from analysis.plan import LARGEST, Interim, PlanError, read
-from analysis.plan_prose import METHODS, prose
+from analysis.plan import LARGEST, UNPLANNED, Interim, PlanError, read
+from analysis.plan_prose import METHODS, methods_text, prose
 from analysis.plan_prose import TESTS as TEST_WORDS
 from tests.analysis.people import person
 from tests.analysis.plans import PLAN, SHORT
@@ -115,6 +118,17 @@ def test_a_plan_reads_as_sentences():
     assert all(sentence.endswith(".") for section in told for sentence in section.sentences)
     assert "exclusion restriction" in sentences(read(PLAN), "Compliance")
     assert "They are not tested" in sentences(read(SHORT), "Baseline and uptake")
+
+
+def test_the_methods_name_what_computed_them_and_whether_they_were_planned():
+    told = methods_text(read(SHORT), planned=True, code_version="9.9")
+    unplanned = methods_text(UNPLANNED, planned=False, code_version="9.9")
+
+    assert (
+        f"Screentrial 9.9 with Python {platform.python_version()}, NumPy {numpy.__version__}"
+        in told[-1].sentences[0]
+    )
+    assert "post hoc" in unplanned[0].sentences[0] and told[0].title == "Endpoints"
 
 
 def sentences(plan, title):
