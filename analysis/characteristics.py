@@ -207,17 +207,21 @@ def uptake(
     steps: Sequence[Step] = STEPS,
 ) -> list[Uptake]:
     """Count, level by level, who took each step; tests are R's chisq.test, Yates for two levels."""
-    return [_uptake(rows, category, steps) for category in predictors]
+    asked = [[row for row in rows if step.among(row)] for step in steps]
+    took = [[row for row in people if step.happened(row)] for step, people in zip(steps, asked, strict=True)]
+    return [_uptake(asked, took, category) for category in predictors]
 
 
-def _uptake(rows: Sequence[SubjectRow], category: Category, steps: Sequence[Step]) -> Uptake:
-    def counted(key: str, step: Step) -> Count:
-        people = [row for row in rows if step.among(row) and category.value(row) == key]
-        return Count(sum(map(step.happened, people)), len(people))
-
-    levels = tuple((label, tuple(counted(key, step) for step in steps)) for key, label in category.levels)
+def _uptake(
+    asked: Sequence[Sequence[SubjectRow]], took: Sequence[Sequence[SubjectRow]], category: Category
+) -> Uptake:
+    all_of, some = ([Counter(map(category.value, people)) for people in step] for step in (asked, took))
+    levels = tuple(
+        (label, tuple(Count(n[key], of[key]) for n, of in zip(some, all_of, strict=True)))
+        for key, label in category.levels
+    )
     tests = tuple(
         pearson([[counts[i].n, counts[i].of - counts[i].n] for _, counts in levels], yates=True)
-        for i in range(len(steps))
+        for i in range(len(asked))
     )
     return Uptake(category, levels, tests)

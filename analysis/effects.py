@@ -1,5 +1,6 @@
 """Binary endpoints by arm: absolute and relative effect of each, overall and within subgroups."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -8,9 +9,8 @@ from typing import NamedTuple
 from analysis.characteristics import PREDICTORS, Category
 from analysis.estimators import Estimate, NumberNeeded, TwoByTwo, number_needed, two_by_two
 from analysis.methods import ODDS_RATIOS, RISK_DIFFERENCES, RISK_RATIOS, TESTS, Methods
-from analysis.populations import by_arm
 from analysis.significance import Interaction, PValue, interaction
-from analysis.subjects import DRUG_CODES, LABELS, SubjectRow
+from analysis.subjects import ARMS, DRUG_CODES, LABELS, SubjectRow
 
 Event = Callable[[SubjectRow], bool]
 
@@ -115,9 +115,10 @@ USUAL = Methods()
 
 def count(rows: Iterable[SubjectRow], happened: Event) -> TwoByTwo:
     """Count people and events in both arms as randomized; people without an arm don't count."""
-    arms = by_arm(rows)
-    events = {arm: sum(map(happened, members)) for arm, members in arms.items()}
-    return two_by_two(events["screening"], len(arms["screening"]), events["control"], len(arms["control"]))
+    tally = Counter((row.arm, bool(happened(row))) for row in rows if row.arm)
+    events = {arm: tally[arm, True] for arm in ARMS}
+    people = {arm: events[arm] + tally[arm, False] for arm in ARMS}
+    return two_by_two(events["screening"], people["screening"], events["control"], people["control"])
 
 
 def effect(rows: Iterable[SubjectRow], endpoint: Endpoint, methods: Methods = USUAL) -> Effect:
