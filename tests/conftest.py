@@ -108,12 +108,11 @@ def _fast_passwords(settings) -> None:
 
 
 @pytest.fixture
-def world(request: pytest.FixtureRequest, settings, tmp_path: Path):
+def world(world_of_module: Any, db: None, tmp_path: Path):
     """A demonstration trial with one site and one person for each role, as if it were this test's own."""
     from tests.factories import make_world
 
-    made, folder = request.getfixturevalue("world_of_module")
-    request.getfixturevalue("db")
+    made, folder = world_of_module
     if made is None:
         return make_world()
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
