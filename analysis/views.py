@@ -7,14 +7,15 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.safestring import mark_safe
 
+from analysis.adsl import Unfit
 from analysis.consort_svg import to_svg
-from analysis.downloads import CSV, DATASET, DOWNLOADS, Download
+from analysis.downloads import DATASETS, DOWNLOADS, Download
 from analysis.figures import cascade, forest_of_effects, forest_of_subgroups
 from analysis.formats import events_of, interval, p_equation, percentage_points
 from analysis.forms import FreezeForm
 from analysis.masking import pooled
 from analysis.models import Freeze
-from analysis.services.freezes import freeze, subjects_csv
+from analysis.services.freezes import freeze
 from analysis.services.plans import sees_arms
 from analysis.services.reports import Report
 from analysis.services.reports import report as report_of
@@ -115,9 +116,14 @@ def download(request: SignedIn, pk: UUID, name: str) -> HttpResponse:
     chosen = _downloads(request.user, frozen).get(name)
     if chosen is None:
         raise Http404
-    if chosen.permission is P.SEE_REPORT_BY_ARM or name == DATASET:
+    if chosen.permission is P.SEE_REPORT_BY_ARM or name in DATASETS:
         arm_shown(request.user, f"{name} of report {frozen.pk}")
-    response = HttpResponse(chosen.make(frozen), content_type=chosen.content_type)
+    try:
+        content = chosen.make(frozen)
+    except Unfit as no:
+        messages.error(request, f"{name} can't be written. {no}")
+        return redirect("report", frozen.pk)
+    response = HttpResponse(content, content_type=chosen.content_type)
     response["Content-Disposition"] = (
         f'attachment; filename="{frozen.trial.code}-freeze-{frozen.number}-{name}"'
     )
@@ -130,7 +136,7 @@ def _downloads(user: User, frozen: Freeze) -> dict[str, Download]:
     held |= {P.SEE_REPORT_BY_ARM} if sees_arms(user, frozen) else set()
     found = {name: d for name, d in DOWNLOADS.items() if d.permission in held}
     if {P.DOWNLOAD_DATASET, P.SEE_REPORT_BY_ARM} <= held:
-        found[DATASET] = Download("Dataset", CSV, P.DOWNLOAD_DATASET, subjects_csv)
+        found |= DATASETS
     return found
 
 
