@@ -96,7 +96,7 @@ WORDS: Mapping[tuple[str, str], list[str]] = {
 }
 READING = re.compile(r"SELECT (?!set_config)")
 NO_ACT = SimpleNamespace(name="nothing", alone=True)
-KEYS = ("<uuid:pk>", "<path:object_id>", "<pk>", "<study_number>", "<id>")
+KEYS = ("<uuid:pk>", "<uuid:other>", "<path:object_id>", "<pk>", "<study_number>", "<id>")
 
 
 def routes() -> list[str]:

@@ -155,7 +155,7 @@ def test_the_same_freeze_gives_the_same_bytes_and_a_manifest_that_is_true(tmp_pa
 
     assert bundle(ROWS, ABOUT, "dates") == first != bundle(ROWS, ABOUT, "study_days")
     assert {entry.date_time for entry in zipfile.ZipFile(io.BytesIO(first)).infolist()} == {
-        (2024, 1, 2, 3, 4, 5)
+        (2024, 1, 2, 3, 4, 4)  # a zip counts by twos
     }
     folder = unpacked(tmp_path)
     assert (folder / "adsl.xpt").read_bytes().count(b"02JAN24:03:04:05") == 4
