@@ -172,7 +172,7 @@ def _arms(dates: Dates) -> Iterator[AdslVariable]:
         lambda row: ARM_SHORT[row.arm][1] if row.arm else None,
         MappingProxyType(numbers),
     )
-    yield from _dated("RAND", "Randomization", "randomized_on", dates)
+    yield from dated("RAND", "Randomization", "randomized_on", dates)
 
 
 def _no_arm(row: SubjectRow) -> str:
@@ -187,7 +187,7 @@ def _no_arm(row: SubjectRow) -> str:
     )
 
 
-def _dated(stem: str, label: str, field: str, dates: Dates) -> Iterator[AdslVariable]:
+def dated(stem: str, label: str, field: str, dates: Dates) -> Iterator[AdslVariable]:
     """Describe a date, or its day of study: day 1 is that of randomization, the day before it is -1."""
     if dates == "dates":
         yield AdslVariable(f"{stem}DT", f"Date of {label}", "date", 8, field, lambda row: getattr(row, field))
@@ -220,8 +220,12 @@ def _course() -> Iterator[AdslVariable]:
         "FILMPOSN", "Films Positive", "integer", 8, "films_positive", lambda row: row.films_positive
     )
     yield AdslVariable(
-        *("INELRS", "Reasons for Ineligibility", "text", LONGEST_TEXT, "ineligibility_reasons"),
-        lambda row: ";".join(row.ineligibility_reasons),
+        *("INELN", "Number of Reasons for Ineligibility", "integer", 8, "ineligibility_reasons"),
+        lambda row: len(row.ineligibility_reasons),
+    )
+    yield AdslVariable(
+        *("INELRS", "Reasons for Ineligibility That Fit", "text", LONGEST_TEXT, "ineligibility_reasons"),
+        lambda row: _fitting(row.ineligibility_reasons),
     )
     yield _text("ALLOCERR", "What Was Wrong With the Allocation", "allocation_error", 40, FAULT_CODES)
     yield _text("CONTOUT", "Outcome of the Last Contact Attempt", "contact_outcome", 40)
@@ -238,6 +242,13 @@ def _course() -> Iterator[AdslVariable]:
     yield _text("DXACLTR", "Class of the Trial's DXA", "dxa_class_trial", 20, BONE_CODES)
     yield _text("DXACLANY", "Class of First Qualifying DXA", "dxa_class_any", 20, BONE_CODES)
     yield AdslVariable("BMIBL", "Baseline BMI (kg/m2)", "number", 8, "bmi", lambda row: row.bmi)
+
+
+def _fitting(codes: Sequence[str]) -> str:
+    """Join the first codes that fit into a text; none is cut."""
+    while len(text := ";".join(codes)) > LONGEST_TEXT:
+        codes = codes[:-1]
+    return text
 
 
 def _facts() -> Iterator[AdslVariable]:
@@ -268,9 +279,11 @@ def check(columns: Sequence[AdslVariable], made: Sequence[Record]) -> None:
         _check_column(column)
     if twice := [name for name, n in Counter(column.name for column in columns).items() if n > 1]:
         raise Unfit(f"{twice[0]} names two variables. Rename one of them in analysis/adsl.py.")
-    for record in made:
-        for column in columns:
-            _check_value(column, record[column.name], str(record.get("USUBJID", "")))
+    for column in columns:
+        # Each value once, with the first person who has it: a large trial has millions, and few that differ.
+        first = {record[column.name]: record for record in reversed(made)}
+        for value, record in first.items():
+            _check_value(column, value, str(record.get("USUBJID", "")))
     people = Counter(str(record["USUBJID"]) for record in made) if made else Counter[str]()
     if repeated := [person for person, n in people.items() if n > 1]:
         raise Unfit(f"USUBJID {repeated[0]!r} stands for {people[repeated[0]]} people; it has to be unique.")

@@ -33,8 +33,8 @@ def chosen(request: SignedIn, pk: UUID) -> HttpResponse:
     """Go from a report to its comparison with the freeze that was chosen there."""
     frozen = get_object_or_404(Freeze.objects.visible_to(request.user, P.DOWNLOAD_DATASET), pk=pk)
     number = request.GET.get("with", "")
-    other = get_object_or_404(comparable(request.user, frozen), number=number if number.isdecimal() else 0)
-    return redirect("compare", other.pk, frozen.pk)
+    other = comparable(request.user, frozen).filter(number=number if number.isdecimal() else 0).first()
+    return redirect("compare", other.pk, frozen.pk) if other else redirect("report", frozen.pk)
 
 
 @page(P.DOWNLOAD_DATASET)

@@ -9,14 +9,15 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyreadstat
 import pytest
 from pyarrow import parquet
 
-from analysis.adsl import FACTS, Unfit, check, event_flag, records, variables
+from analysis.adsl import FACTS, Unfit, check, dated, event_flag, records, variables
 from analysis.bundle import About, bundle
 from analysis.effects import ENDPOINTS, effect
 from analysis.estimators import risk_difference
@@ -24,6 +25,7 @@ from analysis.plan import UNPLANNED, read
 from analysis.subjects import CODEBOOK
 from tests.analysis.people import people, person
 from tests.analysis.plans import PLAN, SHORT
+from trial.eligibility import ReasonCode
 
 DAY = date(2023, 1, 20)
 DXA = {"dxa": True, "dxa_trial": True, "osteoporosis": True}
@@ -227,6 +229,14 @@ def test_every_field_of_the_frozen_dataset_is_told_by_some_variable():
     }
 
 
+def test_reasons_that_do_not_fit_are_left_out_whole_and_counted():
+    every = tuple(map(str, ReasonCode))
+    [record] = records([person(eligible=False, ineligibility_reasons=every)], variables("T01", None, "dates"))
+
+    told = str(record["INELRS"]).split(";")
+    assert record["INELN"] == len(every) > len(told) and tuple(told) == every[: len(told)]
+
+
 def test_per_protocol_is_there_where_the_plan_says_what_it_is():
     def flags(plan):
         return [r.get("PPROTFL") for r in records([ROWS[0], ROWS[-1]], variables("T01", plan, "dates"))]
@@ -234,12 +244,14 @@ def test_per_protocol_is_there_where_the_plan_says_what_it_is():
     assert flags(read(PLAN)) == ["Y", "N"] and flags(read(SHORT)) == [None, None]
 
 
-def test_days_of_study_skip_zero():
-    from analysis.adsl import _dated
+def test_study_days_skip_zero():
+    [column] = dated("X", "Something", "seen_on", "study_days")
+    days = [
+        column.value(SimpleNamespace(randomized_on=start, seen_on=DAY + timedelta(after)))
+        for start, after in ((DAY, -1), (DAY, 0), (DAY, 1), (None, 1))
+    ]
 
-    [column] = _dated("RAND", "Randomization", "randomized_on", "study_days")
-    row = replace(ROWS[0], randomized_on=DAY)
-    assert column.value(row) == 1 and column.value(person()) is None
+    assert days == [-1, 1, 2, None] and column.name == "XDY"
 
 
 GOOD = variables("T01", None, "dates")

@@ -133,5 +133,6 @@ def test_freezes_of_two_trials_are_not_compared(two):
     page = f"/reports/{two.extra['first'].pk}/compare/{foreign.pk}/"
 
     assert browser(two.trial_statistician).get(page).status_code == 404
-    wrong = f"/reports/{two.extra['first'].pk}/compare/?with=x"
-    assert browser(two.trial_statistician).get(wrong).status_code == 404
+    report = f"/reports/{two.extra['first'].pk}/"
+    for wrong in ("", "?with=x", "?with=99"):
+        assert browser(two.trial_statistician).get(f"{report}compare/{wrong}").url == report
