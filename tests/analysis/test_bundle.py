@@ -22,9 +22,12 @@ from analysis.bundle import About, bundle
 from analysis.effects import ENDPOINTS, effect
 from analysis.estimators import risk_difference
 from analysis.plan import UNPLANNED, read
+from analysis.services import freezes
 from analysis.subjects import CODEBOOK
 from tests.analysis.people import people, person
 from tests.analysis.plans import PLAN, SHORT
+from tests.browsing import browser
+from tests.factories import make_participant, randomized
 from trial.eligibility import ReasonCode
 
 DAY = date(2023, 1, 20)
@@ -287,3 +290,23 @@ def test_one_identifier_for_two_people_is_refused():
     with pytest.raises(Unfit, match=f"'T01-North-{who.study_number}' stands for 2 people"):
         records([who, who], GOOD)
     check(GOOD, [])
+
+
+# --- from the page ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_a_bundle_from_the_page_names_nobody_and_is_for_whoever_may_know_the_arms(world):
+    make_participant(world, name="Marigold Quill", number="CANARY-77", phone="+886 555 0177")
+    randomized(world, 4)
+    by = world.trial_statistician
+    frozen = freezes.freeze(world.trial, purpose="Final", by=by, despite_findings=True)
+    page = f"/reports/{frozen.pk}/files/bundle.zip"
+
+    archive = zipfile.ZipFile(io.BytesIO(browser(world.randomization_statistician).get(page).content))
+
+    told = b"".join(map(archive.read, archive.namelist()))
+    assert frozen.sha256.encode() in told and world.trial.code.encode() in told
+    assert not [secret for secret in (b"Marigold", b"CANARY", b"0177") if secret in told]
+    assert len(lines(archive.read("adsl.csv").decode())) == 5
+    assert browser(by).get(page).status_code == 404
