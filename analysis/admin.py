@@ -15,7 +15,7 @@ class FreezeAdmin(RoleModelAdmin):
     list_select_related = ("trial", "frozen_by")
     fields = (
         *("trial", "number", "purpose", "cut_off", "people", "sha256", "audit_head"),
-        *("code_version", "protocol_version", "plan", "frozen_by_name", "recorded_at"),
+        *("code_version", "protocol_version", "plan", "despite_findings", "frozen_by_name", "recorded_at"),
     )
 
     @admin.display(description="frozen by")

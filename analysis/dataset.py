@@ -30,9 +30,10 @@ from screening.models import (
     Treatment,
 )
 from screening.services.cohort import EXCLUDING_DIAGNOSES
+from screening.services.held_films import waiting
 from screening.services.outcomes import age_at
 from screening.steps import FILE_STEPS, FILM_STEPS
-from screening.vocabulary import DiagnosisCode
+from screening.vocabulary import DiagnosisCode, IntakeReason
 from trial.eligibility import PriorEvent
 from trial.models import (
     Allocation,
@@ -53,6 +54,15 @@ from trial.steps import condition
 
 BASELINE_FIELDS = [f.name for f in Baseline._meta.concrete_fields if f.name not in ("id", "participant")]
 FOUND = {f.name for f in fields(SubjectRow)} & {f.name for f in fields(Findings)}
+# A film held for one of these may be somebody else's.
+IDENTITY_DOUBTS = (
+    IntakeReason.UID_REUSED,
+    IntakeReason.PIXELS_OF_TWO_PEOPLE,
+    IntakeReason.STUDY_OF_TWO_PEOPLE,
+    IntakeReason.IDENTITY_MISMATCH,
+    IntakeReason.UNKNOWN_PERSON,
+    IntakeReason.ISSUER_NOT_STATED,
+)
 
 
 class Frozen(NamedTuple):
@@ -90,6 +100,18 @@ def intake(trial: Trial, cut_off: datetime) -> Intake:
         + _reasons("rejected", files.filter(condition(FILE_STEPS, "rejected")))
     )
     return Intake(scored + waiting + reasons.total(), scored, reasons, waiting)
+
+
+def open_films(trial: Trial) -> dict[str, int]:
+    """Count the films of a trial on which somebody has yet to decide, and those whose person is in doubt."""
+    films = Radiograph.objects.filter(trial=trial)
+    held = waiting(films)
+    return {
+        "held_films": held.count(),
+        "identity_doubts": held.filter(reason__in=IDENTITY_DOUBTS).count(),
+        "films_waiting": films.filter(condition(FILM_STEPS, "waiting")).count(),
+        "films_failed": films.filter(condition(FILM_STEPS, "failed")).count(),
+    }
 
 
 def _reasons(what: str, rows: QuerySet[Radiograph] | QuerySet[Receipt]) -> Counter[str]:

@@ -5,6 +5,8 @@ import io
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from analysis.adsl import Dates
+from analysis.bundle import About, bundle
 from analysis.consort_svg import to_svg
 from analysis.figures import cascade, forest_of_effects, forest_of_subgroups
 from analysis.masking import dummy_csv, in_dummy
@@ -12,6 +14,7 @@ from analysis.models import Freeze
 from analysis.services import freezes, reports
 from analysis.tables import to_csv
 from trial.crypto import derived_key
+from trial.models import TrialKind
 from trial.roles import Permission
 
 P = Permission
@@ -62,6 +65,37 @@ def _dummy(freeze: Freeze) -> str:
     return dummy_csv(freezes.subjects_csv(freeze), derived_key(f"dummy allocation:{freeze.pk}"))
 
 
+def _bundle(dates: Dates) -> Callable[[Freeze], bytes]:
+    return lambda freeze: bundle(reports.report(freeze).rows, _about(freeze), dates)
+
+
+def _about(freeze: Freeze) -> About:
+    trial = freeze.trial
+    return About(
+        study=trial.code,
+        title=trial.title,
+        freeze=freeze.number,
+        purpose=freeze.purpose,
+        cut_off=freeze.cut_off,
+        sha256=freeze.sha256,
+        audit_head=freeze.audit_head,
+        code_version=freeze.code_version,
+        protocol_version=freeze.protocol_version.number,
+        plan=freeze.plan.text if freeze.plan else "",
+        warning=_not_real(freeze),
+    )
+
+
+def _not_real(freeze: Freeze) -> str:
+    """Say of a played trial that its people are made up."""
+    if freeze.trial.is_test:
+        return f"Test of {freeze.trial.tries}: nothing here is real."
+    return {
+        TrialKind.DEMONSTRATION: "Demonstration: every person and every number here is made up.",
+        TrialKind.RECORDED: "A recorded trial, loaded from outside: see its description for where rows come from.",
+    }.get(TrialKind(freeze.trial.kind), "")
+
+
 CSV, SVG = "text/csv; charset=utf-8", "image/svg+xml"
 DOWNLOADS: dict[str, Download] = {
     "flow.svg": Download("CONSORT flow", SVG, P.SEE_REPORT_BY_ARM, lambda f: to_svg(reports.report(f).flow)),
@@ -96,5 +130,18 @@ DOWNLOADS: dict[str, Download] = {
         "arms: a difference between them is chance. The codebook says what was left out.",
     ),
 }
-# The dataset with its arms needs both permissions, so it stands by itself.
-DATASET = "dataset.csv"
+ZIP = "application/zip"
+_IN_BUNDLE = (
+    "ADaM's ADSL as CSV, Parquet and SAS transport, with a codebook, R and Python scripts and checksums."
+)
+# Whole datasets with their arms need both permissions, so they stand by themselves.
+DATASETS: dict[str, Download] = {
+    "dataset.csv": Download("Dataset", CSV, P.DOWNLOAD_DATASET, freezes.subjects_csv),
+    "bundle.zip": Download(
+        "Bundle, dates as dates", ZIP, P.DOWNLOAD_DATASET, _bundle("dates"), note=_IN_BUNDLE
+    ),
+    "bundle-study-days.zip": Download(
+        *("Bundle, dates as days of study", ZIP, P.DOWNLOAD_DATASET, _bundle("study_days")),
+        note="The same; day 1 is that of randomization.",
+    ),
+}

@@ -6,6 +6,11 @@ from analysis.plan import LARGEST
 from trial.models import Trial, User
 from trial.roles import Permission
 
+_CLASSES: dict[type[forms.Field], str] = {
+    forms.ModelChoiceField: "form-select",
+    forms.BooleanField: "form-check-input",
+}
+
 
 class _TrialForm(forms.Form):
     """A form about one of the trials in which the user holds a permission."""
@@ -19,7 +24,7 @@ class _TrialForm(forms.Form):
         assert isinstance(choice, forms.ModelChoiceField)
         choice.queryset = Trial.objects.visible_to(user, self.permission).order_by("code")
         for field in self.fields.values():
-            field.widget.attrs["class"] = "form-select" if field is choice else "form-control"
+            field.widget.attrs["class"] = _CLASSES.get(type(field), "form-control")
 
 
 class FreezeForm(_TrialForm):
@@ -27,6 +32,9 @@ class FreezeForm(_TrialForm):
 
     permission = Permission.FREEZE_DATASET
     purpose = forms.CharField(max_length=200, help_text="Such as “interim report” or “final analysis”.")
+    despite_findings = forms.BooleanField(
+        label="Freeze all the same; what is open is kept with the freeze", required=False
+    )
 
 
 class PlanForm(_TrialForm):

@@ -2,7 +2,7 @@
 
 from trial.roles import Permission
 from trial.signature_guards import holders
-from trial.triggers import event_tables, guard_clock, guard_tables
+from trial.triggers import constrain, event_tables, guard_clock, guard_tables
 
 APPEND_ONLY = (
     "analysis_analysisplan",
@@ -74,4 +74,11 @@ END $$;
 CREATE TRIGGER check_unblinding BEFORE INSERT ON analysis_unblinding
     FOR EACH ROW EXECUTE FUNCTION check_unblinding();
 """
-INSTALL = guard_tables(APPEND_ONLY, ()) + guard_clock("recorded_at", APPEND_ONLY) + PLANS
+# What was open when a dataset was frozen is owned up to.
+_OWNED_UP_TO = "CHECK (despite_findings = jsonb_path_exists(checks, '$[*] ? (@.found > 0)'))"
+INSTALL = (
+    guard_tables(APPEND_ONLY, ())
+    + guard_clock("recorded_at", APPEND_ONLY)
+    + PLANS
+    + constrain("analysis_freeze", "findings_are_owned_up_to", _OWNED_UP_TO)
+)

@@ -58,7 +58,7 @@ def dummy_csv(text: str, key: bytes) -> str:
     What is dealt depends on the key, on who was randomized and on how many are in each arm, never on who is
     in which; so the file carries no information about the true allocation beyond what the facts hint at.
     """
-    people = _by_lot(csv.DictReader(io.StringIO(text)), key, "row")
+    people = by_lot(csv.DictReader(io.StringIO(text)), key, "row")
     letters = _dummy_allocation(people, key)
     out = io.StringIO()
     names = [REPLACED.get(v.name, (v.name,))[0] for v in CODEBOOK if v.name not in LEFT_OUT]
@@ -72,12 +72,12 @@ def dummy_csv(text: str, key: bytes) -> str:
 
 def _dummy_allocation(people: Iterable[Row], key: bytes) -> dict[str, str]:
     """Deal A and B to the study numbers of the randomized, as many of each as the arms have people."""
-    dealt = _by_lot((row for row in people if row["arm"]), key, "arm")
+    dealt = by_lot((row for row in people if row["arm"]), key, "arm")
     size = sum(row["arm"] == ARMS[0] for row in dealt)
     return {row["study_number"]: "A" if n < size else "B" for n, row in enumerate(dealt)}
 
 
-def _by_lot(people: Iterable[Row], key: bytes, purpose: str) -> list[Row]:
+def by_lot(people: Iterable[Row], key: bytes, purpose: str) -> list[Row]:
     """Return people in an order that the key draws, whatever order they come in."""
     return sorted(
         people, key=lambda row: hmac.digest(key, f"{purpose}:{row['study_number']}".encode(), "sha256")

@@ -129,6 +129,13 @@ class Freeze(Clinical):
         blank=True,
         help_text="The plan in force when it was frozen; without one every comparison is post hoc.",
     )
+    checks = models.JSONField(
+        default=list,
+        help_text="What was asked of the record before, how much was open, and where it is seen.",
+    )
+    despite_findings = models.BooleanField(
+        default=False, help_text="That something was open, and it was frozen all the same."
+    )
     frozen_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     recorded_at = models.DateTimeField(db_default=Now(), editable=False)
 

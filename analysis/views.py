@@ -1,5 +1,7 @@
 """Freezes, their reports, and the files of each."""
 
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -8,23 +10,26 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
+from analysis.adsl import Unfit
 from analysis.calculator_forms import CALCULATIONS
+from analysis.comparison_views import comparable
 from analysis.consort_svg import to_svg
-from analysis.downloads import CSV, DATASET, DOWNLOADS, Download
+from analysis.downloads import DATASETS, DOWNLOADS, Download
 from analysis.figures import cascade, forest_of_effects, forest_of_subgroups, incidence
 from analysis.formats import events_of, interval, p_equation, percentage_points
-from analysis.forms import FreezeForm
+from analysis.forms import FreezeForm, PasswordForm
 from analysis.masking import pooled
 from analysis.models import Freeze
 from analysis.plan_prose import methods_text
-from analysis.services.freezes import freeze, subjects_csv
-from analysis.services.plans import sees_arms
+from analysis.services.freezes import freeze
+from analysis.services.plans import sees_arms, sign_freeze, signatures_of
+from analysis.services.prechecks import Check, Unsettled
 from analysis.services.reports import Report
 from analysis.services.reports import report as report_of
 from analysis.tables import Table
 from trial.blinding import arm_shown
 from trial.models import Trial, User
-from trial.pages import NOT_SAVED, SignedIn, page, refusals
+from trial.pages import NOT_SAVED, SignedIn, may, page, refusals
 from trial.roles import Permission
 
 P = Permission
@@ -36,15 +41,23 @@ def reports(request: SignedIn) -> HttpResponse:
     """List the freezes the user may read, and freeze a dataset."""
     may_freeze = Trial.objects.visible_to(request.user, P.FREEZE_DATASET).exists()
     form = FreezeForm(request.POST or None, user=request.user) if may_freeze else None
+    open_points: Sequence[Check] = ()
     if request.method == "POST" and form and form.is_valid():
         with refusals(lambda message: form.add_error(None, message)):
-            frozen = freeze(form.cleaned_data["trial"], purpose=form.cleaned_data["purpose"], by=request.user)
-            messages.success(
-                request, f"{frozen} is frozen: {frozen.people} people, SHA-256 {frozen.sha256[:12]}…"
-            )
-            return redirect("report", frozen.pk)
+            try:
+                return _frozen(request, **form.cleaned_data)
+            except Unsettled as no:
+                open_points = no.findings
     freezes = Freeze.objects.visible_to(request.user).select_related("trial", "frozen_by").defer("subjects")
-    return render(request, "analysis/reports.html", {"freezes": freezes, "form": form})
+    shown = {"freezes": freezes, "form": form, "open_points": open_points}
+    return render(request, "analysis/reports.html", shown)
+
+
+def _frozen(request: SignedIn, trial: Trial, **told: Any) -> HttpResponse:
+    """Freeze a dataset and go to its report."""
+    made = freeze(trial, by=request.user, **told)
+    messages.success(request, f"{made} is frozen: {made.people} people, SHA-256 {made.sha256[:12]}…")
+    return redirect("report", made.pk)
 
 
 @page(P.SEE_REPORT_POOLED)
@@ -53,12 +66,14 @@ def report(request: SignedIn, pk: UUID) -> HttpResponse:
     frozen = get_object_or_404(
         Freeze.objects.visible_to(request.user).select_related("trial", "protocol_version"), pk=pk
     )
+    sign = PasswordForm(request.POST if "sign" in request.POST else None, prefix="sign")
+    if "sign" in request.POST and sign.is_valid():
+        with refusals(lambda message: sign.add_error(None, message)):
+            sign_freeze(frozen, by=request.user, password=sign.cleaned_data["password"])
+            messages.success(request, f"You signed {frozen}.")
+            return redirect("report", frozen.pk)
     found = report_of(frozen)
-    context = {
-        "freeze": frozen,
-        "downloads": _downloads(request.user, frozen),
-        "protocol": frozen.protocol_version.protocol,
-    }
+    context = _about(request.user, frozen) | {"sign": sign}
     if not sees_arms(request.user, frozen):
         stem = [(box, found.flow.left.get(box.key)) for box in found.flow.stem]
         return render(
@@ -66,6 +81,20 @@ def report(request: SignedIn, pk: UUID) -> HttpResponse:
         )
     arm_shown(request.user, f"report {frozen.pk}")
     return render(request, "analysis/report.html", context | _by_arm(found, frozen))
+
+
+def _about(user: User, frozen: Freeze) -> dict[str, object]:
+    """Return what the page says of a freeze whoever reads it."""
+    given = list(signatures_of(frozen))
+    signed = user.pk in {signature.signer_id for signature in given}
+    return {
+        "freeze": frozen,
+        "downloads": _downloads(user, frozen),
+        "protocol": frozen.protocol_version.protocol,
+        "signatures": given,
+        "may_sign": not signed and may(user, P.FREEZE_DATASET, frozen.trial),
+        "others": comparable(user, frozen),
+    }
 
 
 def _by_arm(found: Report, frozen: Freeze) -> dict:
@@ -124,9 +153,14 @@ def download(request: SignedIn, pk: UUID, name: str) -> HttpResponse:
     chosen = _downloads(request.user, frozen).get(name)
     if chosen is None:
         raise Http404
-    if chosen.permission is P.SEE_REPORT_BY_ARM or name == DATASET:
+    if chosen.permission is P.SEE_REPORT_BY_ARM or name in DATASETS:
         arm_shown(request.user, f"{name} of report {frozen.pk}")
-    response = HttpResponse(chosen.make(frozen), content_type=chosen.content_type)
+    try:
+        content = chosen.make(frozen)
+    except Unfit as no:
+        messages.error(request, f"{name} can't be written. {no}")
+        return redirect("report", frozen.pk)
+    response = HttpResponse(content, content_type=chosen.content_type)
     response["Content-Disposition"] = (
         f'attachment; filename="{frozen.trial.code}-freeze-{frozen.number}-{name}"'
     )
@@ -139,7 +173,7 @@ def _downloads(user: User, frozen: Freeze) -> dict[str, Download]:
     held |= {P.SEE_REPORT_BY_ARM} if sees_arms(user, frozen) else set()
     found = {name: d for name, d in DOWNLOADS.items() if d.permission in held}
     if {P.DOWNLOAD_DATASET, P.SEE_REPORT_BY_ARM} <= held:
-        found[DATASET] = Download("Dataset", CSV, P.DOWNLOAD_DATASET, subjects_csv)
+        found |= DATASETS
     return found
 
 

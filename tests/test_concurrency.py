@@ -226,9 +226,11 @@ def test_a_person_registered_at_two_sites_at_once_is_one_participant(world, know
 def test_two_freezes_at_once_get_two_numbers(world):
     make_participant(world)
 
-    answers = at_once(
-        [lambda: freezes.freeze(world.trial, purpose="Interim", by=world.trial_statistician).number] * 2
-    )
+    def number() -> int:
+        told = {"purpose": "Interim", "by": world.trial_statistician, "despite_findings": True}
+        return freezes.freeze(world.trial, **told).number
+
+    answers = at_once([number] * 2)
 
     assert sorted(answers) == [1, 2]
     assert sorted(Freeze.objects.values_list("number", flat=True)) == [1, 2]
@@ -237,7 +239,9 @@ def test_two_freezes_at_once_get_two_numbers(world):
 def test_nobody_waits_for_a_freeze(world):
     """A freeze of a large trial takes a while; films and people come in meanwhile."""
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
-        frozen = freezes.freeze(world.trial, purpose="Interim", by=world.trial_statistician)
+        frozen = freezes.freeze(
+            world.trial, purpose="Interim", by=world.trial_statistician, despite_findings=True
+        )
         there = pool.submit(at_once, [partial(register, world.site, "N1")])
 
         assert there.result(timeout=10) == [[study_number("DEMO", 1, 1)]]

@@ -272,7 +272,9 @@ def test_test_data_say_so_wherever_they_are_shown(planned):
     sheet = browser(planned.caller).get(f"/calls/{screened.pk}/")
     assert "TEST: call nobody" in words(sheet) and b"tel:" not in sheet.content
     assert "TEST: whatever bears" in words(browser(planned.investigator).get("/admin/"))
-    frozen = freezes.freeze(test.trial, purpose="a test", by=planned.trial_statistician)
+    frozen = freezes.freeze(
+        test.trial, purpose="a test", by=planned.trial_statistician, despite_findings=True
+    )
     report = browser(planned.trial_statistician).get(f"/reports/{frozen.pk}/")
     assert "TEST of PLAN version 1: nothing here is real" in words(report)
     codebook = browser(planned.trial_statistician).get(f"/reports/{frozen.pk}/files/codebook.csv")

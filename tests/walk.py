@@ -29,7 +29,7 @@ from django.test.client import ClientHandler
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from analysis.downloads import DATASET, DOWNLOADS
+from analysis.downloads import DATASETS, DOWNLOADS
 from analysis.models import AnalysisPlan, Freeze
 from screening.models import Appointment, Device, DxaExam, ModelVersion, Radiograph, Referral
 from screening.views.calls import ENDINGS, SETTLING
@@ -90,14 +90,14 @@ WORDS: Mapping[tuple[str, str], list[str]] = {
     ("<str:event>", "/calls/"): [event.value for event in SETTLING],
     ("<str:event>", "/appointments/"): [event.value for event in ENDINGS],
     ("<str:kind>", "/outcomes/"): list(KINDS),
-    ("<str:name>", "/reports/"): [*DOWNLOADS, DATASET],
+    ("<str:name>", "/reports/"): [*DOWNLOADS, *DATASETS],
     ("<str:study>", "/dicom-web/"): ["1.2.3"],
     ("<app_label>", "/admin/"): ["trial", "screening", "analysis"],
     ("<url>", "/admin/"): ["nowhere"],
 }
 READING = re.compile(r"SELECT (?!set_config)")
 NO_ACT = SimpleNamespace(name="nothing", alone=True)
-KEYS = ("<uuid:pk>", "<path:object_id>", "<pk>", "<study_number>", "<id>")
+KEYS = ("<uuid:pk>", "<uuid:other>", "<path:object_id>", "<pk>", "<study_number>", "<id>")
 
 
 def routes() -> list[str]:

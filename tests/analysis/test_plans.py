@@ -182,7 +182,7 @@ def test_the_arms_are_made_known_once_by_the_investigator_of_a_locked_trial_with
 def test_a_report_shows_the_arms_to_the_blind_only_once_they_are_known(world):
     randomized(world, 4)
     signed(world)
-    frozen = freezes.freeze(world.trial, purpose="Final", by=world.trial_statistician)
+    frozen = freezes.freeze(world.trial, purpose="Final", by=world.trial_statistician, despite_findings=True)
     page = f"/reports/{frozen.pk}/"
     statistician = browser(world.trial_statistician)
 
@@ -195,7 +195,7 @@ def test_a_report_shows_the_arms_to_the_blind_only_once_they_are_known(world):
 
 def test_a_freeze_says_which_plan_was_in_force(world):
     randomized(world, 2)
-    before = freezes.freeze(world.trial, purpose="Early", by=world.trial_statistician)
+    before = freezes.freeze(world.trial, purpose="Early", by=world.trial_statistician, despite_findings=True)
     plan = signed(world)
     after = freezes.freeze_if_changed(world.trial, purpose="Late", by=world.trial_statistician)
 
@@ -207,7 +207,7 @@ def test_a_freeze_says_which_plan_was_in_force(world):
 
 def test_a_freeze_is_signed_as_it_stands(world):
     randomized(world, 2)
-    frozen = freezes.freeze(world.trial, purpose="Final", by=world.trial_statistician)
+    frozen = freezes.freeze(world.trial, purpose="Final", by=world.trial_statistician, despite_findings=True)
 
     plans.sign_freeze(frozen, by=world.trial_statistician, password=PASSWORD)
 

@@ -33,7 +33,7 @@ ARMS += people(3, arm="control", dxa=True, osteoporosis=True) + people(67, arm="
 
 
 def freeze(world: World, purpose: str = "Interim report") -> Freeze:
-    return freezes.freeze(world.trial, purpose=purpose, by=world.trial_statistician)
+    return freezes.freeze(world.trial, purpose=purpose, by=world.trial_statistician, despite_findings=True)
 
 
 def scan(who: Participant, t_score: str = "-2.7") -> None:
@@ -64,7 +64,7 @@ def test_a_freeze_holds_the_record_as_it_stands_with_all_that_made_it(world, set
 def test_who_may_not_freeze_does_not_and_a_freeze_has_a_purpose(world):
     for nobody in (world.caller, world.outcome_recorder, world.stranger):
         with pytest.raises(Refused, match="include: freeze dataset"):
-            freezes.freeze(world.trial, purpose="Curiosity", by=nobody)
+            freezes.freeze(world.trial, purpose="Curiosity", by=nobody, despite_findings=True)
     with pytest.raises(Refused, match="what this freeze is for"):
         freeze(world, "  ")
 
