@@ -2,12 +2,15 @@
 
 from django.urls import path
 
-from analysis import plan_views, views
+from analysis import looks_views, plan_views, views
 
 urlpatterns = [
     path("reports/", views.reports, name="reports"),
     path("reports/plans/", plan_views.all_plans, name="plans"),
     path("reports/plans/<uuid:pk>/", plan_views.plan, name="plan"),
+    path("reports/looks/", looks_views.all_looks, name="looks"),
+    path("reports/looks/take/", looks_views.take, name="take-look"),
+    path("reports/looks/<uuid:pk>/", looks_views.look, name="look"),
     path("reports/<uuid:pk>/", views.report, name="report"),
     path("reports/<uuid:pk>/files/<str:name>", views.download, name="report-file"),
     path("calculator/", views.calculator, name="calculator"),

@@ -6,7 +6,14 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
-from analysis.models import Freeze
+from analysis.models import (
+    AnalysisPlan,
+    AnalysisSignature,
+    Freeze,
+    InterimLook,
+    LookRecommendation,
+    Unblinding,
+)
 from screening.models import (
     Appointment,
     CovariateScore,
@@ -41,9 +48,10 @@ from trial.services.trials import NotNow
 from trial.states import TrialState
 
 pytestmark = pytest.mark.django_db
-# What makes a trial rather than what happens in it; datasets are frozen once it is locked.
+# What makes a trial rather than what happens in it; datasets are frozen, looked at and unblinded once it is locked.
 # Whoever asks to be forgotten is, in a locked trial too; a model is signed for every trial.
 NOT_IN_A_TRIAL = {Trial, ProtocolVersion, Site, Stratum, Freeze, Erasure, ModelSignature}
+NOT_IN_A_TRIAL |= {AnalysisPlan, AnalysisSignature, Unblinding, InterimLook, LookRecommendation}
 ROWS = [m for m in apps.get_models() if issubclass(m, Clinical) and m not in NOT_IN_A_TRIAL]
 FIRST = {
     Referral: {"state": "open"},
