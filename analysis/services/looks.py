@@ -6,7 +6,7 @@ from analysis import interim, looks
 from analysis.models import AnalysisMeaning, Course, Freeze, InterimLook, LookRecommendation, Unblinding
 from analysis.plan import Interim
 from analysis.services.plans import plan_in_force, put_signature
-from analysis.services.reports import report
+from analysis.services.reports import Report, report
 from trial import audit
 from trial.models import Trial, User
 from trial.roles import Permission
@@ -32,38 +32,40 @@ def take_look(
 
 def propose(frozen: Freeze, *, information: float | None = None, reason: str = "", by: User) -> InterimLook:
     """Return the look that would be stored, with all it finds; nothing is stored."""
-    trial = frozen.trial
-    require(by, Permission.TAKE_LOOK, trial)
-    planned, taken = _planned(frozen), looks_before(trial)
+    require(by, Permission.TAKE_LOOK, frozen.trial)
+    planned, taken = _planned(frozen), looks_before(frozen.trial)
     _require_next(frozen, planned, taken)
-    counts, reason = report(frozen).primary.counts, reason.strip()
-    people = counts.n + counts.control_n
+    seen, reason = report(frozen), reason.strip()
+    people = seen.primary.counts.n + seen.primary.counts.control_n
     reached = _information(people, planned, information, reason)
+    look = InterimLook(
+        trial=frozen.trial,
+        freeze=frozen,
+        plan=frozen.plan,
+        number=len(taken) + 1,
+        planned_looks=len(planned.information),
+        endpoint=seen.plan.primary,
+        people=people,
+        people_planned=planned.people,
+        information=reached,
+        information_reason=reason,
+        taken_by=by,
+        **_found(seen, planned, taken, reached)._asdict(),
+    )
+    look.sha256 = look.content_sha256
+    return look
+
+
+def _found(seen: Report, planned: Interim, taken: Sequence[InterimLook], reached: float) -> looks.Found:
     if len(taken) + 1 == len(planned.information) and reached != 1:
         raise Refused(
             f"This is the last of {len(planned.information)} looks: its information is 1. If not everybody"
             f" planned is in it, declare 1 and say why. {NOT_TAKEN}"
         )
     try:
-        found = looks.find(report(frozen).primary, planned, as_boundaries(taken), reached)
+        return looks.find(seen.primary, planned, as_boundaries(taken), reached)
     except interim.BadDesign as no:
         raise Refused(f"{no} {NOT_TAKEN}") from None
-    look = InterimLook(
-        trial=trial,
-        freeze=frozen,
-        plan=frozen.plan,
-        number=len(taken) + 1,
-        planned_looks=len(planned.information),
-        endpoint=report(frozen).plan.primary,
-        people=people,
-        people_planned=planned.people,
-        information=reached,
-        information_reason=reason,
-        taken_by=by,
-        **found._asdict(),
-    )
-    look.sha256 = look.content_sha256
-    return look
 
 
 def looks_before(trial: Trial, number: int | None = None) -> list[InterimLook]:
