@@ -118,16 +118,21 @@ def check_information(information: Sequence[float]) -> tuple[float, ...]:
     return tuple(map(float, information))
 
 
-def spending_design(information: Sequence[float], *, spending: str, alpha: float = 0.05) -> Design:
-    """Find the boundaries that spend alpha by a spending function."""
+def spending_design(
+    information: Sequence[float], *, spending: str, alpha: float = 0.05, taken: Sequence[Look] = ()
+) -> Design:
+    """Find the boundaries that spend alpha by a spending function; looks already taken stay as they were."""
     times, spent = check_information(information), SPENDING[_known(spending, SPENDING)]
     _check_alpha(alpha)
     state, before, looks = START, 0.0, []
-    for t in times:
-        total = alpha if t == 1 else min(spent(alpha, t), alpha)
-        look = _look(state, t, before, total)
+    for number, t in enumerate(times):
+        if number < len(taken):
+            look = taken[number]
+        else:
+            total = alpha if t == 1 else min(spent(alpha, t), alpha)
+            look = _look(state, t, before, max(total, before))
         state = _go_on(state, t, math.inf if look.z is None else look.z, 0.0, times)
-        before = total
+        before = look.alpha_spent
         looks.append(look)
     return Design(f"Lan-DeMets spending, {NAMES[spending]} type", alpha, tuple(looks))
 

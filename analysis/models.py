@@ -1,9 +1,10 @@
-"""Analysis plans, frozen datasets, what was signed of them, and the moment from which the arms are known."""
+"""Analysis plans, frozen datasets, interim looks, what was signed of them, and from when the arms are known."""
 
 from django.db import models
 from django.db.models.functions import Now
 
 from analysis.plan import Plan, read
+from trial.canonical import checksum
 from trial.models import Clinical, ProtocolVersion, Trial, User, one_of, tracked
 from trial.roles import Permission
 
@@ -13,6 +14,16 @@ class AnalysisMeaning(models.TextChoices):
 
     PLAN = "plan", "the arms are to be compared as this plan says"
     FREEZE = "freeze", "this dataset is what is analyzed"
+    LOOK = "look", "this is what the interim look found"
+    RECOMMENDATION = "recommendation", "this is what the monitoring committee recommends"
+
+
+class Course(models.TextChoices):
+    """What a monitoring committee recommends."""
+
+    CONTINUE = "continue", "continue"
+    MODIFY = "modify", "modify"
+    STOP = "stop", "stop"
 
 
 @tracked()
@@ -52,15 +63,15 @@ class AnalysisPlan(Clinical):
 
 @tracked()
 class AnalysisSignature(Clinical):
-    """A signature under a plan or a freeze, bound to the hash of what was signed (21 CFR 11.70)."""
+    """A signature under what this app keeps, bound to the hash of what was signed (21 CFR 11.70)."""
 
     SEE = Permission.SEE_TRIAL
     TRIAL_PATH = "trial"
     SITE_PATH = ""
 
     trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="analysis_signatures")
-    meaning = models.CharField(max_length=8, choices=AnalysisMeaning)
-    subject_id = models.UUIDField(help_text="The plan or freeze that was signed.")
+    meaning = models.CharField(max_length=14, choices=AnalysisMeaning)
+    subject_id = models.UUIDField(help_text="The plan, freeze, look or recommendation that was signed.")
     content_sha256 = models.CharField(max_length=64, help_text="Of what was signed.")
     signer = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     recorded_at = models.DateTimeField(db_default=Now(), editable=False, help_text="When it was given (UTC).")
@@ -145,3 +156,101 @@ class Freeze(Clinical):
 
     def __str__(self) -> str:
         return f"{self.trial.code} freeze {self.number}"
+
+
+@tracked()
+class InterimLook(Clinical):
+    """A planned comparison of the arms before the end: what was found, and the boundary that was due."""
+
+    SEE = Permission.SEE_REPORT_BY_ARM
+    TRIAL_PATH = "trial"
+    SITE_PATH = ""
+
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="looks")
+    freeze = models.OneToOneField(Freeze, on_delete=models.PROTECT, related_name="look")
+    plan = models.ForeignKey(AnalysisPlan, on_delete=models.PROTECT, related_name="looks")
+    # In order through all plans of a trial: alpha that is spent stays spent when a plan is amended.
+    number = models.PositiveSmallIntegerField()
+    planned_looks = models.PositiveSmallIntegerField(
+        help_text="How many the plan has, the last one included."
+    )
+    endpoint = models.CharField(max_length=40, help_text="The primary one, by its name in the plan.")
+    people = models.PositiveIntegerField(
+        help_text="Compared in both arms, by the plan's rule for missing outcomes."
+    )
+    people_planned = models.PositiveIntegerField(
+        null=True, blank=True, help_text="All the people to be compared, if the plan says how many."
+    )
+    information = models.FloatField(
+        help_text="The share of all information that was reached; 1 is the last look."
+    )
+    information_reason = models.CharField(
+        max_length=400, blank=True, help_text="Why it is another share than that of the people."
+    )
+    alpha_spent = models.FloatField(help_text="Two-sided, with this look and all before.")
+    boundary = models.FloatField(
+        null=True, blank=True, help_text="The z to reach on either side; none if too little alpha is spent."
+    )
+    z = models.FloatField(help_text="Of the primary endpoint; positive if more events in the screening arm.")
+    z_method = models.CharField(max_length=200)
+    crossed = models.BooleanField(help_text="Whether z reached the boundary.")
+    conditional_power = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="The chance to cross above later, if the effect is the one seen so far.",
+    )
+    sha256 = models.CharField(max_length=64, help_text="Of everything that was found.")
+    taken_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    recorded_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["trial", "number"]
+        constraints = [models.UniqueConstraint(fields=["trial", "number"], name="a_look_number_once")]
+
+    def __str__(self) -> str:
+        return f"{self.trial.code} look {self.number} of {self.planned_looks}"
+
+    @property
+    def content_sha256(self) -> str:
+        """Return the hash of everything that was found, as it stands."""
+        apart = ("id", "sha256", "recorded_at")
+        said = {
+            f.attname: getattr(self, f.attname) for f in self._meta.concrete_fields if f.name not in apart
+        }
+        return checksum({name: str(value) for name, value in said.items()})
+
+
+@tracked()
+class LookRecommendation(Clinical):
+    """What the monitoring committee recommends after a look: all that others learn of it."""
+
+    SEE = Permission.SEE_TRIAL
+    TRIAL_PATH = "look__trial"
+    SITE_PATH = ""
+
+    look = models.OneToOneField(InterimLook, on_delete=models.PROTECT, related_name="recommendation")
+    course = models.CharField(max_length=8, choices=Course)
+    words = models.TextField(max_length=2000, help_text="For the others, without results.")
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    sha256 = models.CharField(max_length=64, help_text="Of look, course and words.")
+    recorded_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["look"]
+        constraints = [
+            one_of("course", Course, "course_known"),
+            models.CheckConstraint(condition=~models.Q(words=""), name="a_recommendation_has_words"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.look}: {self.get_course_display()}"
+
+    @property
+    def trial(self) -> Trial:
+        """Return the trial that is looked at."""
+        return self.look.trial
+
+    @property
+    def content_sha256(self) -> str:
+        """Return the hash of what is recommended, as it stands."""
+        return checksum([str(self.look_id), self.course, self.words, str(self.by_id)])

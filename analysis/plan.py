@@ -66,11 +66,12 @@ class Kept:
 
 @dataclass(frozen=True)
 class Interim:
-    """The planned looks: shares of the information at each, and how the error is spent."""
+    """The planned looks: shares of the information at each, how the error is spent, and all the people compared."""
 
     information: tuple[float, ...]
     spending: str
     alpha: float
+    people: int | None = None
 
 
 @dataclass(frozen=True)
@@ -215,6 +216,7 @@ SCHEMA: Mapping[str, Any] = MappingProxyType(
                 },
                 spending=_choice(SPENDING),
                 alpha={"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+                people={"type": "integer", "minimum": 2},
             ),
             notes={"type": "array", "items": {"type": "string", "maxLength": 2000}, "maxItems": 50},
         ),
@@ -264,7 +266,7 @@ def _plan(told: Mapping[str, Any]) -> Plan:
         methods=Methods(**told.get("methods", {})),
         missing=told["missing"]["rule"],
         best_and_worst=told["missing"].get("best_and_worst", False),
-        interim=Interim(tuple(looks["information"]), looks["spending"], looks["alpha"]) if looks else None,
+        interim=Interim(**looks | {"information": tuple(looks["information"])}) if looks else None,
         notes=tuple(told.get("notes", ())),
     )
 

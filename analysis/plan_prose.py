@@ -164,6 +164,8 @@ def _interim(plan: Plan) -> Iterator[str]:
             f"{plan.interim.alpha:g} is spent after Lan and DeMets by a function of the "
             f"{SPENDING[plan.interim.spending]} type."
         )
+        if plan.interim.people:
+            yield f"All of the information is that of {plan.interim.people} people in both arms."
     else:
         yield "There is no interim comparison of the arms."
 

@@ -11,15 +11,15 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from analysis import dataset
-from analysis.models import Freeze
-from analysis.services import freezes, plans
+from analysis.models import Freeze, InterimLook
+from analysis.services import freezes, looks, plans
 from config.postgres.roles import as_owner
 from screening.densitometry import Measurement, MeasurementSite, parse_score
 from screening.models import RiskAssessment, Score
 from screening.referrals import AppointmentEvent, ContactOutcome, IdentityCheck, Means
 from screening.services import cohort, communication, contamination, devices, intake, outcomes, referral
 from screening.vocabulary import DiagnosisCode, DrugClass, Told
-from tests.analysis.plans import PLAN
+from tests.analysis.plans import INTERIM
 from tests.dicom import chest_film, text_file
 from tests.factories import (
     PASSWORD,
@@ -38,7 +38,7 @@ from trial.states import AllocationFault
 
 DAY = 20  # of January 2023, in the stage's own calendar: everybody is randomized
 # What another world changes.
-ARM_TABLES = ("trial_allocation", "analysis_freeze")
+ARM_TABLES = ("trial_allocation", "analysis_freeze", "analysis_interimlook")
 SCORE_TABLES = ("screening_score", "screening_riskassessment", *ARM_TABLES)
 ALTERED = frozenset({*ARM_TABLES, *SCORE_TABLES})
 NAME, PHONE, NUMBER = "Marigold Quill", "+886 555 010", "CANARY-"
@@ -87,11 +87,18 @@ def make_stage(code: str = "DEMO") -> Stage:
     communication.tell_result(
         referral_of(stage.screening), means=Means.LETTER, by=world.caller, occurred_at=_noon(DAY + 4)
     )
-    statistician = world.trial_statistician
-    plan = plans.declare_plan(world.trial.protocol_version, text=PLAN, by=statistician)
-    plans.sign_plan(plan, by=statistician, password=PASSWORD)
-    freezes.freeze(world.trial, purpose="a test", by=statistician, despite_findings=True)
+    _look(world)
     return stage
+
+
+def _look(world: World) -> None:
+    plan = plans.declare_plan(world.trial.protocol_version, text=INTERIM, by=world.trial_statistician)
+    for signer in (world.trial_statistician, world.investigator):
+        plans.sign_plan(plan, by=signer, password=PASSWORD)
+    frozen = freezes.freeze(world.trial, purpose="a test", by=world.trial_statistician, despite_findings=True)
+    look = looks.take_look(frozen, by=world.randomization_statistician, password=PASSWORD)
+    said = {"course": "continue", "words": "Go on as planned."}
+    looks.recommend(look, by=world.monitoring_committee, password=PASSWORD, **said)
 
 
 def _latecomer(world: World, mean: str) -> Participant:
@@ -183,6 +190,7 @@ def _freeze_again(stage: Stage) -> None:
     built = dataset.build(stage.world.trial, freeze.cut_off)
     content = {"subjects": gzip.compress(built.csv.encode()), "sha256": built.sha256}
     Freeze.objects.filter(pk=freeze.pk).update(**content)
+    InterimLook.objects.update(z=2.5, crossed=True, conditional_power=None)
 
 
 @contextmanager

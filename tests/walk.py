@@ -30,7 +30,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from analysis.downloads import DATASETS, DOWNLOADS
-from analysis.models import AnalysisPlan, Freeze
+from analysis.models import AnalysisPlan, Freeze, InterimLook
 from screening.models import Appointment, Device, DxaExam, ModelVersion, Radiograph, Referral
 from screening.views.calls import ENDINGS, SETTLING
 from screening.views.outcomes import KINDS
@@ -78,6 +78,7 @@ OBJECTS: Mapping[str, type[Model]] = {
     **{f"/outcomes/{kind}/": model for kind, model in KINDS.items()},
     "/films/devices/": Device,
     "/reports/plans/": AnalysisPlan,
+    "/reports/looks/": InterimLook,
     "/reports/": Freeze,
     "/api/v1/participants/": Participant,
     "/api/v1/radiographs/": Radiograph,

@@ -75,6 +75,8 @@ class Permission(StrEnum):
     WRITE_PLAN = "write_plan"
     SIGN_PLAN = "sign_plan"
     UNBLIND_RESULTS = "unblind_results"
+    TAKE_LOOK = "take_look"
+    RELEASE_RECOMMENDATION = "release_recommendation"
     SEE_AUDIT = "see_audit"
     SEE_DELEGATION = "see_delegation"
     SIGN_DELEGATION = "sign_delegation"
@@ -145,6 +147,8 @@ MEANINGS: Mapping[Permission, str] = {
     P.WRITE_PLAN: "Declare a statistical analysis plan.",
     P.SIGN_PLAN: "Sign an analysis plan; two people must, before the arms are known.",
     P.UNBLIND_RESULTS: "Make the arms of a locked trial known to whoever reads its reports.",
+    P.TAKE_LOOK: "Take an interim look: compare the arms before the end, as planned, and sign what was found.",
+    P.RELEASE_RECOMMENDATION: "Release what the committee recommends after an interim look, without results.",
     P.SEE_AUDIT: "Read the audit trail; arms and scores are masked for whoever may not see them.",
     P.SEE_DELEGATION: "Read the delegation log: who holds which role, since when and by whose signature.",
     P.SIGN_DELEGATION: "Sign an entry of the delegation log; it grants nothing before, and nobody signs their own.",
@@ -161,7 +165,7 @@ DESCRIPTIONS: Mapping[Role, str] = {
     R.DATA_MANAGER: "Imports and cleans clinical facts and freezes datasets, blind to arm.",
     R.TRIAL_STATISTICIAN: "Writes the analysis blinded: pooled reports and datasets with the arms masked.",
     R.RANDOMIZATION_STATISTICIAN: "Answers for the list: verifies draws, sees arms and scores.",
-    R.MONITORING_COMMITTEE: "Watches safety and benefit: reports by arm, no person.",
+    R.MONITORING_COMMITTEE: "Watches safety and benefit: reports by arm and interim looks, no person.",
     R.MONITOR: "Checks data against the source at the site, blind to arm.",
     R.INSPECTOR: "Reads everything, for an authority or an ethics board, and changes nothing.",
     R.RADIOLOGY_IT: "Sends radiographs and sees what became of each file, never a score.",
@@ -225,8 +229,9 @@ _GRANTS: Mapping[Role, tuple[Permission, ...]] = {
             P.SIGN_MODEL,
         ),
         *(P.UPLOAD_ALLOCATION_LIST, P.VERIFY_ALLOCATIONS, P.FREEZE_DATASET, P.DOWNLOAD_DATASET),
+        P.TAKE_LOOK,
     ),
-    R.MONITORING_COMMITTEE: _REPORTS,
+    R.MONITORING_COMMITTEE: (*_REPORTS, P.TAKE_LOOK, P.RELEASE_RECOMMENDATION),
     R.MONITOR: (
         *(*_PEOPLE, P.SEE_ALLOCATION, P.SEE_OUTCOMES, P.SEE_INTAKE),
         *(P.RECORD_DEVIATION, P.SEE_REPORT_POOLED, P.SEE_AUDIT, P.SEE_DELEGATION),
@@ -255,7 +260,7 @@ HIDDEN_BY: Mapping[Hidden, frozenset[Permission]] = {
     Hidden.SCORE: frozenset({P.SEE_SCORE, P.SEE_CONTROL_SCORE}),
     Hidden.CONTROL_SCORE: frozenset({P.SEE_CONTROL_SCORE}),
     Hidden.ROUTE: frozenset({P.SEE_WORKLIST, P.BOOK_APPOINTMENT}),
-    Hidden.RESULTS_BY_ARM: frozenset({P.SEE_REPORT_BY_ARM}),
+    Hidden.RESULTS_BY_ARM: frozenset({P.SEE_REPORT_BY_ARM, P.TAKE_LOOK}),
 }
 
 # Roles whose blindness a second role would end, and what must stay hidden from them.

@@ -4,13 +4,23 @@ from django.db.models import Count, QuerySet
 
 from analysis import plan as plans
 from analysis.guards import SIGNERS
-from analysis.models import AnalysisMeaning, AnalysisPlan, AnalysisSignature, Freeze, Unblinding
+from analysis.models import (
+    AnalysisMeaning,
+    AnalysisPlan,
+    AnalysisSignature,
+    Freeze,
+    InterimLook,
+    LookRecommendation,
+    Unblinding,
+)
 from trial import audit
 from trial.models import ProtocolVersion, Trial, User
 from trial.roles import Permission
 from trial.services.signatures import require_own_password
 from trial.services.trials import Refused, require
 from trial.states import TrialState
+
+Signed = AnalysisPlan | Freeze | InterimLook | LookRecommendation
 
 
 def declare_plan(version: ProtocolVersion, *, text: str, by: User) -> AnalysisPlan:
@@ -46,19 +56,19 @@ def sign_plan(plan: AnalysisPlan, *, by: User, password: str | None) -> Analysis
     newest = plan.protocol_version.plans.order_by("-number").first()
     if newest != plan:
         raise Refused(f"{newest} took the place of this plan. Nothing was signed; sign that one.")
-    return _sign(plan, AnalysisMeaning.PLAN, by, password)
+    require_own_password(by, password, trial)
+    return put_signature(plan, AnalysisMeaning.PLAN, by=by)
 
 
 def sign_freeze(freeze: Freeze, *, by: User, password: str | None) -> AnalysisSignature:
     """Sign that a frozen dataset is what is analyzed."""
     require(by, Permission.FREEZE_DATASET, freeze.trial)
-    return _sign(freeze, AnalysisMeaning.FREEZE, by, password)
+    require_own_password(by, password, freeze.trial)
+    return put_signature(freeze, AnalysisMeaning.FREEZE, by=by)
 
 
-def _sign(
-    subject: AnalysisPlan | Freeze, meaning: AnalysisMeaning, by: User, password: str | None
-) -> AnalysisSignature:
-    require_own_password(by, password, subject.trial)
+def put_signature(subject: Signed, meaning: AnalysisMeaning, *, by: User) -> AnalysisSignature:
+    """Write the signature of somebody who may give it and has typed the password."""
     with audit.context(by=by, why=meaning.label):
         return AnalysisSignature.objects.get_or_create(
             subject_id=subject.pk,
@@ -68,8 +78,8 @@ def _sign(
         )[0]
 
 
-def signatures_of(subject: AnalysisPlan | Freeze) -> QuerySet[AnalysisSignature]:
-    """Return the signatures under a plan or freeze as it stands."""
+def signatures_of(subject: Signed) -> QuerySet[AnalysisSignature]:
+    """Return the signatures under a plan, freeze, look or recommendation as it stands."""
     given = AnalysisSignature.objects.filter(subject_id=subject.pk, content_sha256=subject.sha256)
     return given.select_related("signer")
 

@@ -78,6 +78,8 @@ def test_looks_are_read_and_told():
 
     assert plan.interim == Interim((0.5, 1), "obrien-fleming", 0.05)
     assert "50 % and 100 % of the information" in sentences(plan, "Interim looks")
+    whole = read(SHORT + "interim: {information: [1], spending: pocock, alpha: 0.05, people: 4912}\n")
+    assert "that of 4912 people in both arms" in sentences(whole, "Interim looks")
     assert "no interim comparison" in sentences(read(SHORT), "Interim looks")
 
 

@@ -6,7 +6,14 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
-from analysis.models import AnalysisPlan, AnalysisSignature, Freeze, Unblinding
+from analysis.models import (
+    AnalysisPlan,
+    AnalysisSignature,
+    Freeze,
+    InterimLook,
+    LookRecommendation,
+    Unblinding,
+)
 from screening.models import (
     Appointment,
     CovariateScore,
@@ -44,7 +51,7 @@ pytestmark = pytest.mark.django_db
 # What makes a trial rather than what happens in it; datasets are frozen once it is locked.
 # Whoever asks to be forgotten is, in a locked trial too; a model is signed for every trial. What is analyzed, by which
 # plan, is decided once nothing can change any more.
-OF_THE_ANALYSIS = {Freeze, AnalysisPlan, AnalysisSignature, Unblinding}
+OF_THE_ANALYSIS = {Freeze, AnalysisPlan, AnalysisSignature, Unblinding, InterimLook, LookRecommendation}
 NOT_IN_A_TRIAL = {Trial, ProtocolVersion, Site, Stratum, Erasure, ModelSignature} | OF_THE_ANALYSIS
 ROWS = [m for m in apps.get_models() if issubclass(m, Clinical) and m not in NOT_IN_A_TRIAL]
 FIRST = {
