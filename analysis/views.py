@@ -5,24 +5,20 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.safestring import mark_safe
 
-from analysis.consort_svg import to_svg
 from analysis.downloads import CSV, DATASET, DOWNLOADS, Download
-from analysis.figures import cascade, forest_of_effects, forest_of_subgroups
-from analysis.formats import events_of, interval, p_equation, percentage_points
 from analysis.forms import FreezeForm
 from analysis.masking import pooled
 from analysis.models import Freeze
+from analysis.services.documents import document, status
 from analysis.services.freezes import freeze, subjects_csv
 from analysis.services.plans import sees_arms
-from analysis.services.reports import Report
 from analysis.services.reports import report as report_of
-from analysis.tables import Table
 from trial.blinding import arm_shown
 from trial.models import Trial, User
 from trial.pages import SignedIn, page, refusals
 from trial.roles import Permission
+from trial.services.trials import Refused
 
 P = Permission
 
@@ -49,63 +45,19 @@ def report(request: SignedIn, pk: UUID) -> HttpResponse:
     frozen = get_object_or_404(
         Freeze.objects.visible_to(request.user).select_related("trial", "protocol_version"), pk=pk
     )
-    found = report_of(frozen)
     context = {
         "freeze": frozen,
+        "status": list(status(frozen)),
         "downloads": _downloads(request.user, frozen),
-        "protocol": frozen.protocol_version.protocol,
     }
     if not sees_arms(request.user, frozen):
+        found = report_of(frozen)
         stem = [(box, found.flow.left.get(box.key)) for box in found.flow.stem]
         return render(
             request, "analysis/report_pooled.html", context | {"pooled": pooled(found.rows), "stem": stem}
         )
     arm_shown(request.user, f"report {frozen.pk}")
-    return render(request, "analysis/report.html", context | _by_arm(found))
-
-
-def _by_arm(found: Report) -> dict:
-    primary, groups = found.primary, found.primary_subgroups
-    counts = primary.counts
-    return {
-        "primary": {
-            "label": primary.label,
-            "screening": events_of(counts.events, counts.n),
-            "control": events_of(counts.control_events, counts.control_n),
-            "odds_ratio": interval(primary.odds_ratio),
-            "risk_ratio": interval(primary.risk_ratio),
-            "risk_difference": percentage_points(primary.risk_difference),
-            "methods": [
-                primary.odds_ratio.method,
-                primary.risk_ratio.method,
-                primary.risk_difference.method,
-                primary.test.method,
-            ],
-            "population": found.plan.analysis_set(found.plan.population).label.lower(),
-            "notes": [
-                e.why for e in (primary.odds_ratio, primary.risk_ratio, primary.risk_difference) if e.why
-            ],
-            "p": p_equation(primary.test),
-            "interaction": p_equation(groups.interaction.wald) if groups else "",
-            "interaction_lr": p_equation(groups.interaction.likelihood_ratio) if groups else "",
-            "subgroup": groups.subgroup.label if groups else "",
-        },
-        "flow_svg": mark_safe(to_svg(found.flow)),  # noqa: S308  our own drawing; labels are escaped where it is made
-        "figures": [
-            ("Effects", mark_safe(forest_of_effects(found.effects).decode())),  # noqa: S308
-            ("Subgroups", mark_safe(forest_of_subgroups(found.subgroups).decode())),  # noqa: S308
-        ],
-        "cascades": [
-            mark_safe(cascade(bars, title=bars[0].label).decode())  # noqa: S308
-            for bars in found.cascades.values()
-        ],
-        "tables": _tables(found, "effects", "sensitivity", "subgroups"),
-        "long_tables": _tables(found, "effects_post_hoc", "baseline", "uptake"),
-    }
-
-
-def _tables(found: Report, *names: str) -> list[Table]:
-    return [found.tables[name] for name in names if name in found.tables]
+    return render(request, "analysis/report.html", context | {"blocks": document(frozen).blocks})
 
 
 @page(P.SEE_REPORT_POOLED)
@@ -117,7 +69,12 @@ def download(request: SignedIn, pk: UUID, name: str) -> HttpResponse:
         raise Http404
     if chosen.permission is P.SEE_REPORT_BY_ARM or name == DATASET:
         arm_shown(request.user, f"{name} of report {frozen.pk}")
-    response = HttpResponse(chosen.make(frozen), content_type=chosen.content_type)
+    try:
+        made = chosen.make(frozen)
+    except Refused as refused:
+        messages.error(request, str(refused))
+        return redirect("report", frozen.pk)
+    response = HttpResponse(made, content_type=chosen.content_type)
     response["Content-Disposition"] = (
         f'attachment; filename="{frozen.trial.code}-freeze-{frozen.number}-{name}"'
     )
