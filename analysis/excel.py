@@ -2,6 +2,7 @@
 
 import io
 import re
+from datetime import UTC
 
 import xlsxwriter
 from xlsxwriter.format import Format
@@ -11,7 +12,7 @@ from analysis.document import Document, Facts, Paragraph, Tabled
 from analysis.tables import Row, Table
 
 NUMBER = re.compile(r"-?\d+(?:\.(\d+))?")
-TITLE, HEAD, BOLD, WRAPPED = "title", "head", "bold", "wrapped"
+TITLE, HEAD = "title", "head"
 Formats = dict[str, Format]
 
 
@@ -19,12 +20,11 @@ def to_xlsx(document: Document) -> bytes:
     """Write a document as a workbook; no cell is a formula, and the same document has the same bytes."""
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"in_memory": True})
-    book.set_properties({"title": document.title, "created": document.made.replace(tzinfo=None)})
+    made = document.made.astimezone(UTC).replace(tzinfo=None)
+    book.set_properties({"title": document.title, "created": made})
     formats = {
         TITLE: book.add_format({"bold": True, "font_size": 14}),
         HEAD: book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "bottom"}),
-        BOLD: book.add_format({"bold": True}),
-        WRAPPED: book.add_format({"text_wrap": True, "valign": "top"}),
     }
     _cover(book.add_worksheet("Report"), document, formats)
     for number, tabled in enumerate(document.tables, start=1):
