@@ -3,21 +3,26 @@
 import csv
 import io
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from analysis.adsl import Dates
+from analysis.adsl import Dates, Unfit
 from analysis.bundle import About, bundle
-from analysis.consort_svg import to_svg
-from analysis.figures import cascade, forest_of_effects, forest_of_subgroups
+from analysis.document import Document
+from analysis.excel import to_xlsx
 from analysis.masking import dummy_csv, in_dummy
 from analysis.models import Freeze
+from analysis.pdf import MissingGlyph, to_pdf, to_png
 from analysis.services import freezes, reports
+from analysis.services.documents import FIGURES, document
 from analysis.tables import to_csv
+from analysis.word import to_docx
 from trial.crypto import derived_key
 from trial.models import TrialKind
 from trial.roles import Permission
+from trial.services.trials import Refused
 
 P = Permission
+T = TypeVar("T", Document, str)
 
 
 class Download(NamedTuple):
@@ -34,12 +39,23 @@ def _table(name: str) -> Callable[[Freeze], str]:
     return lambda freeze: to_csv(reports.report(freeze).tables[name])
 
 
-def _cascade(name: str) -> Callable[[Freeze], bytes]:
-    def draw(freeze: Freeze) -> bytes:
-        bars = reports.report(freeze).cascades[name]
-        return cascade(bars, title=bars[0].label)
+def _drawn(key: str) -> Callable[[Freeze], str]:
+    return lambda freeze: FIGURES[key](reports.report(freeze))
 
-    return draw
+
+def _png(key: str) -> Callable[[Freeze], bytes]:
+    return lambda freeze: _printed(to_png, _drawn(key)(freeze))
+
+
+def _whole(write: Callable[[Document], bytes]) -> Callable[[Freeze], bytes]:
+    return lambda freeze: _printed(write, document(freeze))
+
+
+def _printed(write: Callable[[T], bytes], content: T) -> bytes:
+    try:
+        return write(content)
+    except MissingGlyph as missing:
+        raise Refused(f"{missing} The page and the workbook show it.") from None
 
 
 def _codebook(freeze: Freeze) -> str:
@@ -66,7 +82,13 @@ def _dummy(freeze: Freeze) -> str:
 
 
 def _bundle(dates: Dates) -> Callable[[Freeze], bytes]:
-    return lambda freeze: bundle(reports.report(freeze).rows, _about(freeze), dates)
+    def made(freeze: Freeze) -> bytes:
+        try:
+            return bundle(reports.report(freeze).rows, _about(freeze), dates)
+        except Unfit as no:
+            raise Refused(f"The bundle can't be written. {no}") from None
+
+    return made
 
 
 def _about(freeze: Freeze) -> About:
@@ -96,30 +118,49 @@ def _not_real(freeze: Freeze) -> str:
     }.get(TrialKind(freeze.trial.kind), "")
 
 
-CSV, SVG = "text/csv; charset=utf-8", "image/svg+xml"
+CSV, SVG, PNG = "text/csv; charset=utf-8", "image/svg+xml", "image/png"
+OFFICE = "application/vnd.openxmlformats-officedocument"
+PICTURES = {
+    "flow": "CONSORT flow",
+    "effects": "Forest plot of effects",
+    "subgroups": "Forest plot of subgroups",
+    "cascade_screening": "Cascade, screening arm",
+    "cascade_control": "Cascade, control arm",
+    "cascade_low_risk": "Cascade, low risk",
+}
+TABLES = {
+    "effects": "Effects",
+    "sensitivity": "Sensitivity analyses",
+    "further": "Further analyses",
+    "subgroups": "Subgroups",
+    "baseline": "Baseline characteristics",
+    "uptake": "Predictors of uptake",
+}
+
+
+def _by_arm() -> dict[str, Download]:
+    may = P.SEE_REPORT_BY_ARM
+    found = {
+        "report.pdf": Download("The report to print", "application/pdf", may, _whole(to_pdf)),
+        "report.docx": Download(
+            "The report for Word", f"{OFFICE}.wordprocessingml.document", may, _whole(to_docx)
+        ),
+        "report.xlsx": Download(
+            "The tables for Excel", f"{OFFICE}.spreadsheetml.sheet", may, _whole(to_xlsx)
+        ),
+    }
+    for key, label in TABLES.items():
+        found[f"{key}.csv"] = Download(label, CSV, may, _table(key))
+    for key, label in PICTURES.items():
+        name = key.replace("_", "-")
+        found[f"{name}.svg"] = Download(label, SVG, may, _drawn(key))
+        found[f"{name}.png"] = Download(label, PNG, may, _png(key))
+    found["further.svg"] = Download("Times to events", SVG, may, _drawn("further"))
+    return found
+
+
 DOWNLOADS: dict[str, Download] = {
-    "flow.svg": Download("CONSORT flow", SVG, P.SEE_REPORT_BY_ARM, lambda f: to_svg(reports.report(f).flow)),
-    "effects.csv": Download("Effects", CSV, P.SEE_REPORT_BY_ARM, _table("effects")),
-    "effects.svg": Download(
-        "Forest plot of effects",
-        SVG,
-        P.SEE_REPORT_BY_ARM,
-        lambda f: forest_of_effects(reports.report(f).effects),
-    ),
-    "subgroups.csv": Download("Subgroups", CSV, P.SEE_REPORT_BY_ARM, _table("subgroups")),
-    "subgroups.svg": Download(
-        "Forest plot of subgroups",
-        SVG,
-        P.SEE_REPORT_BY_ARM,
-        lambda f: forest_of_subgroups(reports.report(f).subgroups),
-    ),
-    "baseline.csv": Download("Baseline characteristics", CSV, P.SEE_REPORT_BY_ARM, _table("baseline")),
-    "uptake.csv": Download("Predictors of uptake", CSV, P.SEE_REPORT_BY_ARM, _table("uptake")),
-    "cascade-screening.svg": Download(
-        "Cascade, screening arm", SVG, P.SEE_REPORT_BY_ARM, _cascade("screening")
-    ),
-    "cascade-control.svg": Download("Cascade, control arm", SVG, P.SEE_REPORT_BY_ARM, _cascade("control")),
-    "cascade-low-risk.svg": Download("Cascade, low risk", SVG, P.SEE_REPORT_BY_ARM, _cascade("low_risk")),
+    **_by_arm(),
     "codebook.csv": Download("Codebook", CSV, P.DOWNLOAD_DATASET, _codebook),
     "dataset-dummy.csv": Download(
         "Dataset with a dummy allocation",

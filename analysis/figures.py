@@ -212,33 +212,36 @@ def _frame(axes: Axes) -> None:
     axes.set_ylabel("z", color=INK)
 
 
-def incidence(timed: TimeToEvent) -> bytes:
-    """Draw the share of each arm that has had the event by each day: one less Kaplan and Meier's curve."""
+def incidences(found: Sequence[TimeToEvent]) -> bytes:
+    """Draw, endpoint below endpoint, the share of each arm that has had it by each day (one less Kaplan-Meier)."""
     with mpl.rc_context(STABLE):
-        figure = Figure(figsize=(WIDTH, 3.2))
-        axes = figure.add_axes((0.1, 0.16, 0.86, 0.8))
-        axes.patch.set_visible(False)
-        axes.tick_params(colors=INK)
-        for spine in axes.spines.values():
-            spine.set_color(INK)
-        axes.set_xlabel("Days from randomization", color=INK)
-        axes.set_ylabel("Share with the event (%)", color=INK)
-        spoken, highest = [], 0.0
-        for arm, times, shade in zip(ARMS, (timed.screening, timed.control), SHADES, strict=False):
-            days, shares = _steps(times)
-            axes.step(days, shares, where="post", color=shade, linewidth=1.6)
-            axes.annotate(
-                ARM_CODES[arm],
-                (days[-1], shares[-1]),
-                (0, 5),
-                textcoords="offset points",
-                ha="right",
-                color=shade,
-            )
-            spoken.append(f"{ARM_CODES[arm]}: {shares[-1]:.1f} % by day {days[-1]:g}")
-            highest = max(highest, shares[-1])
-        axes.set_ylim(0, 1.2 * highest or 1)
-        return _svg(figure, f"Time to: {timed.endpoint.label}", "; ".join(spoken))
+        figure = Figure(figsize=(WIDTH, 3.0 * max(len(found), 1)))
+        spoken = []
+        for place, timed in enumerate(found, 1):
+            axes = figure.add_axes((0.1, 1 - (place - 0.17) / len(found), 0.86, 0.72 / len(found)))
+            spoken.append(f"{timed.endpoint.label}: {_incidence(axes, timed)}")
+        return _svg(figure, "Time from randomization", "; ".join(spoken))
+
+
+def _incidence(axes: Axes, timed: TimeToEvent) -> str:
+    axes.patch.set_visible(False)
+    axes.tick_params(colors=INK)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(INK)
+    axes.set_title(timed.endpoint.label, color=INK, fontsize=9, loc="left")
+    axes.set_xlabel("Days from randomization", color=INK)
+    axes.set_ylabel("Share with the event (%)", color=INK)
+    spoken, highest = [], 0.0
+    for arm, times, shade in zip(ARMS, (timed.screening, timed.control), SHADES, strict=False):
+        days, shares = _steps(times)
+        axes.step(days, shares, where="post", color=shade, linewidth=1.6)
+        name, end = ARM_CODES[arm], (days[-1], shares[-1])
+        axes.annotate(name, end, (0, 5), textcoords="offset points", ha="right", color=shade)
+        spoken.append(f"{name} {shares[-1]:.1f} % by day {days[-1]:g}")
+        highest = max(highest, shares[-1])
+    axes.set_ylim(0, 1.2 * highest or 1)
+    return ", ".join(spoken)
 
 
 def _steps(times: Times) -> tuple[list[float], list[float]]:

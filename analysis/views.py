@@ -10,30 +10,24 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
-from analysis.adsl import Unfit
 from analysis.calculator_forms import CALCULATIONS
 from analysis.comparison_views import comparable
-from analysis.consort_svg import to_svg
 from analysis.downloads import DATASETS, DOWNLOADS, Download
-from analysis.figures import cascade, forest_of_effects, forest_of_subgroups, incidence
-from analysis.formats import events_of, interval, p_equation, percentage_points
 from analysis.forms import FreezeForm, PasswordForm
 from analysis.masking import pooled
 from analysis.models import Freeze
-from analysis.plan_prose import methods_text
+from analysis.services.documents import document, status
 from analysis.services.freezes import freeze
 from analysis.services.plans import sees_arms, sign_freeze, signatures_of
 from analysis.services.prechecks import Check, Unsettled
-from analysis.services.reports import Report
 from analysis.services.reports import report as report_of
-from analysis.tables import Table
 from trial.blinding import arm_shown
 from trial.models import Trial, User
 from trial.pages import NOT_SAVED, SignedIn, may, page, refusals
 from trial.roles import Permission
+from trial.services.trials import Refused
 
 P = Permission
-CONDUCT = ("weeks", "missing", "deviations", "harms", "index_test", "drift", "performance")
 
 
 @page(P.SEE_REPORT_POOLED)
@@ -72,15 +66,15 @@ def report(request: SignedIn, pk: UUID) -> HttpResponse:
             sign_freeze(frozen, by=request.user, password=sign.cleaned_data["password"])
             messages.success(request, f"You signed {frozen}.")
             return redirect("report", frozen.pk)
-    found = report_of(frozen)
-    context = _about(request.user, frozen) | {"sign": sign}
+    context = _about(request.user, frozen) | {"sign": sign, "status": list(status(frozen))}
     if not sees_arms(request.user, frozen):
+        found = report_of(frozen)
         stem = [(box, found.flow.left.get(box.key)) for box in found.flow.stem]
         return render(
             request, "analysis/report_pooled.html", context | {"pooled": pooled(found.rows), "stem": stem}
         )
     arm_shown(request.user, f"report {frozen.pk}")
-    return render(request, "analysis/report.html", context | _by_arm(found, frozen))
+    return render(request, "analysis/report.html", context | {"blocks": document(frozen).blocks})
 
 
 def _about(user: User, frozen: Freeze) -> dict[str, object]:
@@ -97,55 +91,6 @@ def _about(user: User, frozen: Freeze) -> dict[str, object]:
     }
 
 
-def _by_arm(found: Report, frozen: Freeze) -> dict:
-    primary, groups = found.primary, found.primary_subgroups
-    counts = primary.counts
-    return {
-        "primary": {
-            "label": primary.label,
-            "screening": events_of(counts.events, counts.n),
-            "control": events_of(counts.control_events, counts.control_n),
-            "odds_ratio": interval(primary.odds_ratio),
-            "risk_ratio": interval(primary.risk_ratio),
-            "risk_difference": percentage_points(primary.risk_difference),
-            "methods": [
-                primary.odds_ratio.method,
-                primary.risk_ratio.method,
-                primary.risk_difference.method,
-                primary.test.method,
-            ],
-            "population": found.plan.analysis_set(found.plan.population).label.lower(),
-            "notes": [
-                e.why for e in (primary.odds_ratio, primary.risk_ratio, primary.risk_difference) if e.why
-            ],
-            "p": p_equation(primary.test),
-            "interaction": p_equation(groups.interaction.wald) if groups else "",
-            "interaction_lr": p_equation(groups.interaction.likelihood_ratio) if groups else "",
-            "subgroup": groups.subgroup.label if groups else "",
-        },
-        "flow_svg": mark_safe(to_svg(found.flow)),  # noqa: S308  our own drawing; labels are escaped where it is made
-        "figures": [
-            ("Effects", mark_safe(forest_of_effects(found.effects).decode())),  # noqa: S308
-            ("Subgroups", mark_safe(forest_of_subgroups(found.subgroups).decode())),  # noqa: S308
-            *(
-                (f"Time to: {timed.endpoint.label}", mark_safe(incidence(timed).decode()))  # noqa: S308
-                for timed in found.further.timed
-            ),
-        ],
-        "cascades": [
-            mark_safe(cascade(bars, title=bars[0].label).decode())  # noqa: S308
-            for bars in found.cascades.values()
-        ],
-        "tables": _tables(found, "effects", "sensitivity", "further", "subgroups"),
-        "methods": methods_text(found.plan, planned=found.planned, code_version=frozen.code_version),
-        "long_tables": _tables(found, "effects_post_hoc", "baseline", "uptake", *CONDUCT),
-    }
-
-
-def _tables(found: Report, *names: str) -> list[Table]:
-    return [found.tables[name] for name in names if found.tables[name].rows]
-
-
 @page(P.SEE_REPORT_POOLED)
 def download(request: SignedIn, pk: UUID, name: str) -> HttpResponse:
     """Send one file of a report to whoever may have it."""
@@ -156,11 +101,11 @@ def download(request: SignedIn, pk: UUID, name: str) -> HttpResponse:
     if chosen.permission is P.SEE_REPORT_BY_ARM or name in DATASETS:
         arm_shown(request.user, f"{name} of report {frozen.pk}")
     try:
-        content = chosen.make(frozen)
-    except Unfit as no:
-        messages.error(request, f"{name} can't be written. {no}")
+        made = chosen.make(frozen)
+    except Refused as refused:
+        messages.error(request, str(refused))
         return redirect("report", frozen.pk)
-    response = HttpResponse(content, content_type=chosen.content_type)
+    response = HttpResponse(made, content_type=chosen.content_type)
     response["Content-Disposition"] = (
         f'attachment; filename="{frozen.trial.code}-freeze-{frozen.number}-{name}"'
     )

@@ -34,6 +34,7 @@ from analysis.models import AnalysisPlan, Freeze, InterimLook
 from screening.models import Appointment, Device, DxaExam, ModelVersion, Radiograph, Referral
 from screening.views.calls import ENDINGS, SETTLING
 from screening.views.outcomes import KINDS
+from tests.documents import file_words
 from tests.stage import ALTERED, NUMBER, Stage, make_stage, other_arms, other_scores
 from trial.keys import key_path
 from trial.models import Membership, Participant, Trial, User
@@ -55,7 +56,8 @@ WITHOUT_CONTROL_SCORE = (
 )
 # The baseline table sums up each arm's films for whoever compares the arms; that is no person's score.
 SUMMED_UP = {
-    (Role.MONITORING_COMMITTEE.value, f"/reports/<uuid:pk>/{page}") for page in ("", "files/baseline.csv")
+    (Role.MONITORING_COMMITTEE.value, f"/reports/<uuid:pk>/{page}")
+    for page in ("", "files/baseline.csv", "files/report.pdf", "files/report.docx", "files/report.xlsx")
 }
 # These pages of the admin answer POST as they answer GET, or not at all.
 READ_ONLY = re.compile(r"/admin/((trial|screening|analysis)/(\w+/)?(<path:object_id>/(history/)?)?)?$")
@@ -284,7 +286,8 @@ def answer_of(response: HttpResponse) -> str:
 def body_of(response: HttpResponse, key: str) -> str:
     """Return everything that was sent but what changes from one request to the next, which a key does not."""
     headers = {name: value for name, value in response.headers.items() if name != "Expires"}
-    sent = f"{response.status_code} {headers} {response.content.decode(errors='replace')}"
+    told = file_words(response.content) or response.content.decode(errors="replace")
+    sent = f"{response.status_code} {headers} {told}"
     changing = re.compile(r"[A-Za-z0-9]{64}|[0-9a-f]{12}…")
     return changing.sub(lambda found: key if found[0] == key else "TOKEN", sent)
 

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from analysis.consort import Intake
-from analysis.figures import incidence
+from analysis.figures import incidences
 from analysis.plan import UNPLANNED, read
 from analysis.services.reports import make_report
 from tests.analysis.people import people
@@ -109,5 +109,5 @@ def test_time_runs_from_randomization_to_the_event_or_the_end():
 
     assert (timed.screening.days, timed.screening.happened) == ([44, 349], [True, False])
     assert (timed.control.days, timed.left_out) == ([349, 16], 1)
-    drawn = incidence(timed).decode()
-    assert "Screening arm: 50.0 % by day 349" in drawn and incidence(timed).decode() == drawn
+    drawn = incidences([timed]).decode()
+    assert "Screening arm 50.0 % by day 349" in drawn and incidences([timed]).decode() == drawn

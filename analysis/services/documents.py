@@ -1,0 +1,91 @@
+"""The report of a freeze as a document: what the page shows is what every file holds."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from analysis.cascades import Bar
+from analysis.consort_svg import to_svg
+from analysis.document import Document, Drawing, Heading, Paragraph, body, headline
+from analysis.figures import cascade, forest_of_effects, forest_of_subgroups, incidences
+from analysis.models import Freeze
+from analysis.plan_prose import Section, methods_text
+from analysis.services.reports import Report, report
+from trial.models import TrialKind
+
+
+@lru_cache(maxsize=32)
+def _drawn(draw: Callable[[Any], bytes], content: tuple) -> str:
+    """Draw a figure once: a page and several files show it."""
+    return draw(content).decode()
+
+
+def _cascade(bars: Sequence[Bar]) -> bytes:
+    return cascade(bars, title=bars[0].label)
+
+
+# The figures by the table that each one shows; the flow is a figure alone.
+FIGURES: Mapping[str, Callable[[Report], str]] = {
+    "flow": lambda found: to_svg(found.flow),
+    "effects": lambda found: _drawn(forest_of_effects, tuple(found.effects)),
+    "subgroups": lambda found: _drawn(forest_of_subgroups, tuple(found.subgroups)),
+    "further": lambda found: _drawn(incidences, found.further.timed),
+    "cascade_screening": lambda found: _drawn(_cascade, tuple(found.cascades["screening"])),
+    "cascade_control": lambda found: _drawn(_cascade, tuple(found.cascades["control"])),
+    "cascade_low_risk": lambda found: _drawn(_cascade, tuple(found.cascades["low_risk"])),
+}
+
+
+def document(frozen: Freeze) -> Document:
+    """Lay out the report of a freeze, both arms."""
+    found = report(frozen)
+    how = methods_text(found.plan, planned=found.planned, code_version=frozen.code_version)
+    return lay_out(found, title=frozen.trial.title, made=frozen.cut_off, told=status(frozen), methods=how)
+
+
+def lay_out(
+    found: Report, *, title: str, made: datetime, told: Iterable[Paragraph], methods: Iterable[Section] = ()
+) -> Document:
+    """Put what was computed in order, below what there is to say of its data."""
+    shown = {"flow", *(key for key, table in found.tables.items() if table.rows)}
+    shown -= set() if found.further.timed else {"further"}
+    drawings = {key: Drawing(key, draw(found)) for key, draw in FIGURES.items() if key in shown}
+    population = found.plan.analysis_set(found.plan.population).label
+    first = headline(found.primary, found.primary_subgroups, population=population)
+    how = (Paragraph(f"{section.title}. {' '.join(section.sentences)}") for section in methods)
+    return Document(
+        title, made, tuple(told), (*first, *body(drawings, found.tables), Heading("Methods"), *how)
+    )
+
+
+def status(frozen: Freeze) -> Iterator[Paragraph]:
+    """Say which data these are, by which plan they are compared, and whether they are of real people."""
+    yield Paragraph(
+        f"{frozen} · {frozen.purpose} · facts entered up to {frozen.cut_off:%Y-%m-%d %H:%M} UTC · {frozen.people} "
+        f"people · protocol version {frozen.protocol_version.number} · code {frozen.code_version}",
+        "quiet",
+    )
+    yield Paragraph(f"SHA-256 {frozen.sha256}", "quiet")
+    if frozen.audit_head:
+        yield Paragraph(f"Audit chain up to {frozen.audit_head}", "quiet")
+    if frozen.plan:
+        yield Paragraph(f"By {frozen.plan}; what it does not name is marked post hoc.")
+    else:
+        yield Paragraph(
+            "No analysis plan was in force when this was frozen: every comparison is post hoc.", "warning"
+        )
+    yield from _reality(frozen)
+
+
+def _reality(frozen: Freeze) -> Iterator[Paragraph]:
+    trial = frozen.trial
+    if trial.kind == TrialKind.DEMONSTRATION:
+        yield Paragraph("Demonstration: every person and every number here is made up.", "warning")
+    elif trial.is_test:
+        yield Paragraph(f"TEST of {trial.tries}: nothing here is real.", "danger")
+    elif trial.kind == TrialKind.RECORDED:
+        yield Paragraph(
+            "A recorded trial, loaded from outside: see its description for where the rows come from.",
+            "warning",
+        )
