@@ -98,4 +98,4 @@ def _times(people: Sequence[SubjectRow], endpoint: Endpoint) -> Times:
         assert row.randomized_on and row.followed_to
         days.append(max(0, ((on or row.followed_to) - row.randomized_on).days))
         happened.append(on is not None)
-    return Times(days, happened)
+    return Times(tuple(days), tuple(happened))

@@ -107,7 +107,7 @@ def test_time_runs_from_randomization_to_the_event_or_the_end():
     )  # fmt: skip
     timed = report(rows=rows).further.timed[0]
 
-    assert (timed.screening.days, timed.screening.happened) == ([44, 349], [True, False])
-    assert (timed.control.days, timed.left_out) == ([349, 16], 1)
+    assert (timed.screening.days, timed.screening.happened) == ((44, 349), (True, False))
+    assert (timed.control.days, timed.left_out) == ((349, 16), 1)
     drawn = incidences([timed]).decode()
     assert "Screening arm 50.0 % by day 349" in drawn and incidences([timed]).decode() == drawn

@@ -40,7 +40,7 @@ def test_each_figure_says_what_it_shows_and_fits_on_the_page():
     page = word.sections[0]
     room = page.page_height - page.top_margin - page.bottom_margin
 
-    assert len(word.inline_shapes) == 6
+    assert len(word.inline_shapes) == 7
     for shape in word.inline_shapes:
         assert shape._inline.docPr.get("title") and shape._inline.docPr.get("descr")
         assert shape.height < room
