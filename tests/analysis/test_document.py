@@ -48,6 +48,7 @@ def test_a_report_begins_with_its_primary_endpoint_and_puts_each_figure_above_it
     assert [block.key for block in small_report().tables if not block.folded] == [
         "effects",
         "sensitivity",
+        "further",
         "subgroups",
     ]
 
