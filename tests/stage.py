@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from analysis import dataset
+from analysis.conduct_record import conduct_record
 from analysis.models import Freeze, InterimLook
 from analysis.services import freezes, looks, plans
 from config.postgres.roles import as_owner
@@ -159,6 +160,7 @@ def other_arms(stage: Stage) -> Iterator[None]:
         for row, person in ((one, stage.low), (other, stage.screening), (one, stage.control)):
             Allocation.objects.filter(pk=row.pk).update(participant=person)
         _freeze_again(stage)
+        InterimLook.objects.update(z=2.5, crossed=True, conditional_power=None)
         yield
 
 
@@ -189,8 +191,8 @@ def _freeze_again(stage: Stage) -> None:
     freeze = stage.world.trial.freezes.get()
     built = dataset.build(stage.world.trial, freeze.cut_off)
     content = {"subjects": gzip.compress(built.csv.encode()), "sha256": built.sha256}
+    content |= {"conduct": conduct_record(stage.world.trial, freeze.cut_off)}
     Freeze.objects.filter(pk=freeze.pk).update(**content)
-    InterimLook.objects.update(z=2.5, crossed=True, conditional_power=None)
 
 
 @contextmanager

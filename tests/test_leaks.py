@@ -172,6 +172,7 @@ def test_every_page_is_shown_while_the_trial_s_key_is_away_so_none_can_know_a_dr
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_whatever_tells_somebody_an_arm_leaves_a_line_that_names_no_participant(stage):
     unblinded = sorted(set(EVERYBODY) - set(BLIND))
     ask, logged_for = asking(stage), {}

@@ -50,6 +50,7 @@ PATIENCE = 120 + FILMS  # seconds
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.slow,
+    pytest.mark.proof,
     pytest.mark.timeout(2 * PATIENCE + 300),
 ]
 LOST_AFTER = min(60, FILMS // 12)  # seconds; a minute is too long to wait for

@@ -156,6 +156,7 @@ def spread(chance: random.Random, total: int, parts: int) -> list[int]:
     return [here - before for before, here in zip([0, *places], places, strict=False)]
 
 
+@pytest.mark.proof
 def test_a_rush_through_killed_web_processes_allocates_everybody_once_and_in_order(web):
     world = make_world(protocol=template("opscan").amended(BLOCKS, note="To rush it."))
     people = high_risk(world, PEOPLE)

@@ -212,6 +212,9 @@ def test_a_trial_from_radiograph_to_odds_ratio(place, visit, tmp_path, monkeypat
     statistician = visit(world.trial_statistician)
     statistician.fills("What for", "first look")
     statistician.presses("Freeze")
+    statistician.sees("Something is still open; nothing was frozen yet.")
+    statistician.page.get_by_label("Freeze all the same").check()
+    statistician.presses("Freeze")
     statistician.sees("Both arms together: your roles don't include results by arm.")
     with statistician.page.expect_download() as codebook:
         statistician.follows("Codebook")

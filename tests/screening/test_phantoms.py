@@ -46,6 +46,7 @@ def test_denser_bone_stands_out_more():
     assert spine[0] < spine[1] < spine[2]
 
 
+@pytest.mark.proof
 def test_mean_intensity_alone_tells_next_to_nothing():
     pictures, positive = zip(*phantoms(500, seed=5, size=256), strict=True)
     brightness, truth = np.array([picture.mean() for picture in pictures]), np.array(positive)

@@ -239,6 +239,7 @@ def too_good(scored: list[tuple[bool, float]]) -> float:
     return (sum(right for right, _ in scored) - allowed) / error
 
 
+@pytest.mark.proof
 def test_a_dump_guesses_no_better_than_the_history_in_it(world):
     scored = play(world, waiting(world, ROUNDS))
 
