@@ -10,6 +10,7 @@ from django.db.models.expressions import DatabaseDefault
 from psycopg import sql
 
 from trial import statements
+from trial.statements import wrapper
 
 MANY = 8  # fewer rows are sooner inserted one by one, by a statement that is planned already
 
@@ -21,16 +22,18 @@ def insert(rows: Sequence[models.Model]) -> None:
     """
     if not rows:
         return
-    fields: list[Any] = [f for f in rows[0]._meta.concrete_fields if not _left_out(f, rows[0])]
+    database = wrapper()
+    left_out = {f.attname for f in rows[0]._meta.concrete_fields if _left_out(f, rows[0])}
+    fields: list[Any] = [f for f in rows[0]._meta.concrete_fields if f.attname not in left_out]
     write = _insert_each if len(rows) < MANY else _copy
     write(
         rows[0]._meta.db_table,
         [f.column for f in fields],
-        ([_prepared(f, row) for f in fields] for row in rows),
+        ([_prepared(f, row, database) for f in fields] for row in rows),
     )
-    left = [f.attname for f in rows[0]._meta.concrete_fields if f not in fields and not f.primary_key]
+    left = left_out - {rows[0]._meta.pk.attname}
     for row in rows:
-        row._state.adding, row._state.db = False, connection.alias
+        row._state.adding, row._state.db = False, database.alias
         for name in left:
             del row.__dict__[name]  # to Django a field that was not read yet
 
@@ -81,8 +84,9 @@ def update(rows: Sequence[models.Model], names: Sequence[str]) -> None:
         pk=sql.SQL("{}.{}").format(table, key),
         key=key,
     )
-    with connection.cursor() as cursor:
-        cursor.execute(text, [[_prepared(f, row) for row in rows] for f in fields])
+    database = wrapper()
+    with database.cursor() as cursor:
+        cursor.execute(text, [[_prepared(f, row, database) for row in rows] for f in fields])
 
 
 def _left_out(field: Any, row: models.Model) -> bool:
@@ -90,5 +94,5 @@ def _left_out(field: Any, row: models.Model) -> bool:
     return isinstance(value, DatabaseDefault) or (field.primary_key and value is None)
 
 
-def _prepared(field: Any, row: models.Model) -> Any:
-    return field.get_db_prep_save(getattr(row, field.attname), connection=connection)
+def _prepared(field: Any, row: models.Model, database: Any) -> Any:
+    return field.get_db_prep_save(getattr(row, field.attname), connection=database)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connections, models
 from psycopg import Cursor
 
 M = TypeVar("M", bound=models.Model)
@@ -21,18 +21,25 @@ def run(statement: str, *values: Any) -> list[tuple]:
     return sent.fetchall() if sent.description else []
 
 
+def wrapper() -> Any:
+    """Return the connection itself, for many uses at once: `django.db.connection` looks it up at each."""
+    return connections[DEFAULT_DB_ALIAS]
+
+
 def _send(statement: str, values: Sequence[Any]) -> Cursor:
-    connection.close_if_health_check_failed()
-    connection.ensure_connection()
-    connection.validate_no_broken_transaction()
-    with connection.wrap_database_errors:
-        return Cursor(connection.connection).execute(statement, values)
+    database = wrapper()
+    database.close_if_health_check_failed()
+    database.ensure_connection()
+    database.validate_no_broken_transaction()
+    with database.wrap_database_errors:
+        return Cursor(database.connection).execute(statement, values)
 
 
 @contextmanager
 def together() -> Iterator[None]:
     """Send the writes of the block without waiting for each; the first refusal is raised at its end."""
-    with connection.wrap_database_errors, connection.connection.pipeline():
+    database = wrapper()
+    with database.wrap_database_errors, database.connection.pipeline():
         yield
 
 
@@ -77,7 +84,7 @@ class Read(Generic[M]):
 
     @cached_property
     def _statement(self) -> str:
-        quote = connection.ops.quote_name
+        quote = wrapper().ops.quote_name
         columns = [f"{quote(name)}.{quote(f.column)}" for name, _, fields in self._parts for f in fields]
         columns += self._also.values()
         joins = [
@@ -89,10 +96,10 @@ class Read(Generic[M]):
         return " ".join(["SELECT", ", ".join(columns), f"FROM {table} AS it", *joins, self._rest])
 
     def _row(self, row: Sequence[Any]) -> M:
-        start, made = 0, {}
+        start, made, database = 0, {}, wrapper()
         for name, model, fields in self._parts:
-            values = [_read(f, value) for f, value in zip(fields, row[start:], strict=False)]
-            made[name] = model.from_db(connection.alias, [f.attname for f in fields], values)
+            values = [_read(f, value, database) for f, value in zip(fields, row[start:], strict=False)]
+            made[name] = model.from_db(database.alias, [f.attname for f in fields], values)
             start += len(fields)
         made |= dict(zip(self._also, row[start:], strict=True))
         for name in (*self._related, *self._also):
@@ -100,6 +107,6 @@ class Read(Generic[M]):
         return made["it"]
 
 
-def _read(field: Any, value: Any) -> Any:
+def _read(field: Any, value: Any, database: Any) -> Any:
     converted = getattr(field, "from_db_value", None)
-    return converted(value, None, connection) if converted else value
+    return converted(value, None, database) if converted else value

@@ -7,7 +7,7 @@ role.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from trial.chain import LINKS, chain
+from trial.chain import BY_HAND, LINKS, chain
 from trial.states import FINAL
 
 # Tables without an audit table; the test of the guards says why of each.
@@ -44,11 +44,8 @@ END $$;
 
 CREATE OR REPLACE FUNCTION refuse_by_hand() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF pg_trigger_depth() < 2 THEN
-        RAISE EXCEPTION 'Rows of % are written by its triggers, never by hand.', TG_TABLE_NAME
-            USING ERRCODE = 'insufficient_privilege';
-    END IF;
-    RETURN NULL;
+    RAISE EXCEPTION 'Rows of % are written by its triggers, never by hand.', TG_TABLE_NAME
+        USING ERRCODE = 'insufficient_privilege';
 END $$;
 
 CREATE OR REPLACE FUNCTION refuse_move() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -89,7 +86,7 @@ def guard_tables(
         + [f"CREATE TRIGGER written_once BEFORE UPDATE OR DELETE ON {t} "
            "FOR EACH ROW EXECUTE FUNCTION refuse_change();" for t in append_only + events]
         + [f"CREATE TRIGGER by_trigger BEFORE INSERT ON {t} "
-           "FOR EACH STATEMENT EXECUTE FUNCTION refuse_by_hand();" for t in events]
+           f"FOR EACH STATEMENT {BY_HAND};" for t in events]
         + [chain(*events)]
         + [f"CREATE TRIGGER never_deleted BEFORE DELETE ON {t} "
            "FOR EACH ROW EXECUTE FUNCTION refuse_change();" for t in changing]

@@ -49,8 +49,9 @@ GRANT INSERT ON bench_allocation TO {APP_ROLE};
 BLOCKS = {
     "allocation.method": "permuted_blocks",
     "allocation.block_sizes": [4, 6],
-    "allocation.strata": ["sex"],
 }
+TWO, SIX = ("sex",), ("sex", "age_group")  # strata of these factors
+BORN = ("1965", "1952", "1940")  # one of each age group
 
 
 @contextmanager
@@ -97,7 +98,9 @@ def _client(work: Callable[[int], None], number: int, together: Barrier) -> None
 def high_risk(world: World, count: int) -> list[Participant]:
     """Register people, women and men in turn, with one positive film each."""
     new = [
-        NewPerson(world.trial.code, f"{n:06d}", sex=("female", "male")[n % 2], birth_date=parse("1950"))
+        NewPerson(
+            world.trial.code, f"{n:06d}", sex=("female", "male")[n % 2], birth_date=parse(BORN[n // 2 % 3])
+        )
         for n in range(count)
     ]
     people = register_all(world.site, people=new, by=world.coordinator)
@@ -184,10 +187,11 @@ def check(world: World, expected: int, *, offered: bool) -> None:
         raise AssertionError(f"{expected} were to be allocated; record, log and offers have {found}.")
 
 
-def pairs(code: str, *, whole: bool, clients: int) -> Iterator[Pair]:
+def pairs(code: str, *, whole: bool, clients: int, strata: Sequence[str]) -> Iterator[Pair]:
     """Yield rounds of new people in a trial of their own; check all that was drawn after each."""
     share = clients * (EACH if whole else EACH_ALONE)
-    world = make_world(code, protocol=template("opscan").amended(BLOCKS, note="To measure it."))
+    rule = BLOCKS | {"allocation.strata": list(strata)}
+    world = make_world(code, protocol=template("opscan").amended(rule, note="To measure it."))
     people = high_risk(world, ROUNDS * share)
     verb, things = (cohort.randomize, people) if whole else (allocation.randomize, judged(world, people))
     for start in range(0, len(people), share):
@@ -224,14 +228,17 @@ BENCHES = (
         unit="a second",
         ours="`screening.services.cohort.randomize`",
         peer=PEER,
-        pairs=partial(pairs, "WHOLE", whole=True, clients=MANY),
+        pairs=partial(pairs, "WHOLE", whole=True, clients=MANY, strata=TWO),
     ),
-    Bench(
-        title=f"Allocating by {FEW} processes at once, two strata, people judged before",
-        unit="a second",
-        ours="`trial.services.allocation.randomize`: gate, draw, record, audit trail, log",
-        peer=PEER,
-        pairs=partial(pairs, "DRAW", whole=False, clients=FEW),
+    *(
+        Bench(
+            title=f"Allocating by {FEW} processes at once, {number} strata, people judged before",
+            unit="a second",
+            ours="`trial.services.allocation.randomize`: gate, draw, record, audit trail, log",
+            peer=PEER,
+            pairs=partial(pairs, code, whole=False, clients=FEW, strata=strata),
+        )
+        for number, code, strata in (("two", "DRAW", TWO), ("six", "DRAW6", SIX))
     ),
     Bench(
         title=f"A cohort of {COHORT:,} in one transaction: judged again, drawn, offered, logged",
