@@ -53,7 +53,7 @@ from trial.states import AllocationFault, Event, State
 from trial.steps import condition
 
 BASELINE_FIELDS = [f.name for f in Baseline._meta.concrete_fields if f.name not in ("id", "participant")]
-FOUND = {f.name for f in fields(SubjectRow)} & {f.name for f in fields(Findings)}
+FOUND = set(SubjectRow._fields) & {f.name for f in fields(Findings)}
 # A film held for one of these may be somebody else's.
 IDENTITY_DOUBTS = (
     IntakeReason.UID_REUSED,
@@ -297,12 +297,22 @@ def to_csv(rows: Iterable[SubjectRow]) -> str:
 
 
 def from_csv(text: str) -> list[SubjectRow]:
-    """Read what `to_csv` wrote."""
-    return [
-        # A freeze from before a column was there has its default.
-        SubjectRow(**{v.name: _read(v, line[v.name]) for v in CODEBOOK if v.name in line})
-        for line in csv.DictReader(io.StringIO(text))
-    ]
+    """Read what `to_csv` wrote; a freeze from before a column was there has its default."""
+    lines = csv.reader(io.StringIO(text))
+    places = {name: place for place, name in enumerate(next(lines, []))}
+    columns = [(places[v.name], v.name, _Cells(v)) for v in CODEBOOK if v.name in places]
+    return [SubjectRow(**{name: cells[line[place]] for place, name, cells in columns}) for line in lines]
+
+
+class _Cells(dict[str, Any]):
+    """What the texts of a column mean, each read once: a dataset says few things many times."""
+
+    def __init__(self, variable: Variable) -> None:
+        self.variable = variable
+
+    def __missing__(self, text: str) -> Any:
+        value = self[text] = _read(self.variable, text)
+        return value
 
 
 def _written(value: Any) -> str:

@@ -1,7 +1,6 @@
 """One row per person: what every table, figure and test of the analysis reads, and its codebook."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 from typing import Annotated, Literal, NamedTuple, get_type_hints
@@ -82,8 +81,7 @@ def condition(label: str) -> Column:
     return fact(label, HISTORY)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubjectRow:
+class SubjectRow(NamedTuple):
     """One registered person as frozen for the analysis.
 
     Outcomes count by the date of the exam or prescription, never by the date of entry, and run from the

@@ -1,6 +1,5 @@
 """Invented rows for stories."""
 
-from dataclasses import replace
 from itertools import count
 
 from analysis.subjects import SubjectRow
@@ -14,7 +13,7 @@ def person(**facts) -> SubjectRow:
         study_number=f"T01-{next(_numbers):06d}", site="North", sex="female", age=70, eligible=True,
         risk_class="high", films_counted=1, films_positive=1, iscd_age_sex=True,
     )  # fmt: skip
-    return replace(row, **facts)
+    return row._replace(**facts)
 
 
 def people(number: int, **facts) -> list[SubjectRow]:

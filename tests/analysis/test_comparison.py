@@ -2,7 +2,6 @@
 
 import random
 import re
-from dataclasses import replace
 
 import pytest
 
@@ -25,7 +24,7 @@ def between(old, new, key=None):
 
 
 def test_who_was_added_removed_and_changed_is_told_with_the_columns():
-    later = replace(TWO, dxa=True, drugs=frozenset({"serm"}), arm="control")
+    later = TWO._replace(dxa=True, drugs=frozenset({"serm"}), arm="control")
 
     found = between([ONE, TWO], [later, THREE])
 
@@ -64,13 +63,13 @@ def test_a_blind_reader_is_told_the_same_to_the_byte_whoever_has_which_arm():
     told = {"called": True, "contact_outcome": "accepted", "consented": True, "dxa_trial": True}
     old = people(8, arm="screening") + people(8, arm="control")
     new = [
-        replace(row, dxa=n % 3 == 0, **(told if row.arm == "screening" else {})) for n, row in enumerate(old)
+        row._replace(dxa=n % 3 == 0, **(told if row.arm == "screening" else {})) for n, row in enumerate(old)
     ]
     arms = [row.arm for row in old]
     random.Random(1).shuffle(arms)
-    others = [replace(row, arm=arm) for row, arm in zip(old, arms, strict=True)]
+    others = [row._replace(arm=arm) for row, arm in zip(old, arms, strict=True)]
     turned = [
-        replace(row, dxa=n % 3 == 0, **(told if row.arm == "screening" else {}))
+        row._replace(dxa=n % 3 == 0, **(told if row.arm == "screening" else {}))
         for n, row in enumerate(others)
     ]
 

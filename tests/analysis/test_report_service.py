@@ -5,7 +5,6 @@ import gzip
 import io
 import random
 from collections import Counter, defaultdict
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -212,12 +211,12 @@ def test_every_column_is_left_out_of_the_dummy_dataset_replaced_or_thought_harml
 
 def test_whoever_has_which_arm_the_dummy_dataset_is_the_same_to_the_byte():
     called = {"called": True, "consented": True, "contact_outcome": "accepted", "dxa_trial": True}
-    rows = [replace(row, **called) for row in ARMS[:30]] + [*ARMS[30:], person(risk_class="low")]
+    rows = [row._replace(**called) for row in ARMS[:30]] + [*ARMS[30:], person(risk_class="low")]
     arms = [row.arm for row in ARMS]
     random.Random(1).shuffle(arms)
 
-    swapped = [replace(row, arm=arm) for row, arm in zip(ARMS, arms, strict=True)]
-    swapped.append(replace(rows[-1], risk_class="high", films_positive=0))
+    swapped = [row._replace(arm=arm) for row, arm in zip(ARMS, arms, strict=True)]
+    swapped.append(rows[-1]._replace(risk_class="high", films_positive=0))
 
     assert dummy(swapped) == dummy(rows) == dummy(rows[::-1])
     assert dummy(rows) != dummy(rows, b"another key")
@@ -236,7 +235,7 @@ def test_a_dummy_dataset_says_that_it_is_one_and_names_nobody():
 
 def test_over_many_keys_no_column_differs_between_a_and_b_and_none_tells_the_true_arm():
     """The sum of 200 squared standard scores is chi-squared; the old A and B gave thousands."""
-    rows = [replace(row, age=60 + n % 30, bmi=float(n)) for n, row in enumerate(ARMS)]
+    rows = [row._replace(age=60 + n % 30, bmi=float(n)) for n, row in enumerate(ARMS)]
     number_of = {str(row.bmi): n for n, row in enumerate(rows)}
     scores: dict[str, list[float]] = defaultdict(list)
     for n in range(200):

@@ -1,6 +1,5 @@
 """The codebook describes every field of a row, and its codes are the values the field may hold."""
 
-from dataclasses import FrozenInstanceError, fields
 from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
@@ -10,7 +9,7 @@ from tests.analysis.people import person
 
 
 def test_every_field_has_its_line_in_order():
-    assert [variable.name for variable in CODEBOOK] == [field.name for field in fields(SubjectRow)]
+    assert [variable.name for variable in CODEBOOK] == list(SubjectRow._fields)
     assert all(variable.label and variable.source for variable in CODEBOOK)
     assert len({variable.label for variable in CODEBOOK}) == len(CODEBOOK)
 
@@ -31,5 +30,5 @@ def test_codes_are_the_values_a_category_may_hold():
 
 
 def test_a_frozen_row_stays_frozen():
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError, match="set attribute"):
         person().arm = "control"

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from copy import deepcopy
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import timedelta
 from decimal import Decimal
 
@@ -207,7 +207,7 @@ def test_a_wrong_odds_ratio_is_never_excused_as_an_artefact(rows):
     """One more person on parathyroid hormone: not the print of the paper, and not the exact value either."""
     more = next(i for i, row in enumerate(rows) if row.arm == "screening" and not row.treated)
     spoiled = [*rows]
-    spoiled[more] = replace(rows[more], treated=True, drugs=frozenset({"parathyroid_hormone"}))
+    spoiled[more] = rows[more]._replace(treated=True, drugs=frozenset({"parathyroid_hormone"}))
     found = {c.key: c for c in compare(spoiled, PAPER)}["fig3.rows.medication_pth.or_ci.printed"]
     assert (found.kind, found.match, found.differs) == ("reproduced", False, True)
 
@@ -290,7 +290,7 @@ def test_the_endpoint_rule_of_the_template_finds_what_the_cohort_was_built_for(p
     for person, row in zip(people, rows, strict=True):
         if person.exams:
             found = findings(protocol, [as_exam(person, exam) for exam in person.exams], [])
-            for name in {f.name for f in fields(Findings)} & {f.name for f in fields(SubjectRow)}:
+            for name in {f.name for f in fields(Findings)} & set(SubjectRow._fields):
                 value = getattr(found, name)
                 day = value.earliest if isinstance(value, PartialDate) else value
                 assert day == getattr(row, name), (person.number, name)
