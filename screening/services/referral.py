@@ -226,23 +226,29 @@ def book(
 
 
 def _check_booking(referral: Referral, scheduled_at: datetime) -> None:
+    consented = conduct.has_consent_for_dxa(referral.participant)
+    if fault := booking_fault(referral, scheduled_at, consented=consented):
+        raise Refused(fault)
+
+
+def booking_fault(referral: Referral, scheduled_at: datetime, *, consented: bool) -> str | None:
+    """Return why no scan can be booked for a moment and what to do, or None."""
     participant = referral.participant
     if participant.state != State.RANDOMIZED:
-        raise Refused(f"This participant is {participant.state}: nothing is booked.")
+        return f"This participant is {participant.state}: nothing is booked."
     if referral.state != ReferralState.ACCEPTED:
-        raise Refused("Record the call in which the participant accepts, then book.")
-    if not conduct.has_consent_for_dxa(participant):
-        raise Refused("The protocol asks for consent to the scan. Record the consent, then book.")
+        return "Record the call in which the participant accepts, then book."
+    if not consented:
+        return "The protocol asks for consent to the scan. Record the consent, then book."
     if participant.do_not_call:
-        raise Refused("This participant is not to be called: nothing is booked.")
+        return "This participant is not to be called: nothing is booked."
     day = participant.site.local(scheduled_at).date()
     if not referral.allocation.randomized_on <= day <= referral.window_ends_on:
-        raise Refused(
-            f"The offer runs to {referral.window_ends_on}; {day} is outside. Choose an earlier day, "
-            "or close the referral."
-        )
+        said = f"The offer runs to {referral.window_ends_on}; {day} is outside."
+        return f"{said} Choose an earlier day, or close the referral."
     if referral.appointments.filter(state=AppointmentState.BOOKED).exists():
-        raise Refused("An appointment is booked already. Move or cancel it first.")
+        return "An appointment is booked already. Move or cancel it first."
+    return None
 
 
 def end_appointment(
