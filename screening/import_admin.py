@@ -3,11 +3,11 @@
 import csv
 from collections.abc import Iterable
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, HttpResponse
@@ -33,8 +33,9 @@ from screening.services import kept_files
 from screening.services.kept_files import KeptFile
 from trial import audit
 from trial.forms import PageForm
-from trial.models import Site, Trial
+from trial.models import Site, Trial, User
 from trial.pages import NOT_SAVED, refusals
+from trial.role_admin import RoleModelAdmin
 from trial.services.trials import require_open
 
 LARGEST = 4 * 2**20  # bytes: below what Django would lay on the disk, unsealed, while it is being read
@@ -96,7 +97,7 @@ class Preview(NamedTuple):
     sha256: str
 
 
-class ImportPages(admin.ModelAdmin):
+class ImportPages(RoleModelAdmin):
     """The pages by which a trial takes CSV files."""
 
     def get_urls(self) -> list[URLPattern]:
@@ -114,10 +115,8 @@ class ImportPages(admin.ModelAdmin):
         return [*own, *super().get_urls()]
 
     def page_links(self, request: HttpRequest, row: Any) -> list[tuple[str, str]]:
-        links = super().page_links(request, row)
-        return (
-            [*links, ("Import from CSV", _address("import", row))] if kinds_for(request.user, row) else links
-        )
+        links, user = super().page_links(request, row), cast(User, request.user)
+        return [*links, ("Import from CSV", _address("import", row))] if kinds_for(user, row) else links
 
     def import_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Take a file and go on to its preview; nothing is written."""
@@ -130,7 +129,7 @@ class ImportPages(admin.ModelAdmin):
             return redirect(_address("import_preview", trial, file=kept_files.keep(file)))
         explained = [(kind.name, kind.words(), columns_of(kind)) for kind in _made(kinds, trial)]
         shown = {"form": form, "kinds": explained}
-        return self._page(request, trial, "admin/import.html", shown, refused=form.is_bound)
+        return self._import_page(request, trial, "admin/import.html", shown, refused=form.is_bound)
 
     def preview_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Show what would become of each row; write it when asked to, if it is still the same."""
@@ -147,7 +146,7 @@ class ImportPages(admin.ModelAdmin):
                 return redirect(_address("import", trial))
         plan = plan or make_plan(preview.kind, preview.table, track=untold)
         shown = _shown(preview, plan) | {"problem": problem}
-        return self._page(request, trial, "admin/import_preview.html", shown, refused=bool(problem))
+        return self._import_page(request, trial, "admin/import_preview.html", shown, refused=bool(problem))
 
     def problems_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Send the lines that would be left out, with the reasons, and nobody's name or number."""
@@ -174,12 +173,12 @@ class ImportPages(admin.ModelAdmin):
 
     def _opened(self, request: HttpRequest, pk: UUID) -> tuple[Trial, list[type[Kind]]]:
         trial: Any = self.get_object(request, str(pk))
-        kinds = kinds_for(request.user, trial)
+        kinds = kinds_for(cast(User, request.user), trial)
         if not kinds:
             raise Http404
         return trial, kinds
 
-    def _page(
+    def _import_page(
         self, request: HttpRequest, trial: Trial, template: str, shown: dict[str, Any], *, refused: bool
     ) -> HttpResponse:
         context = self.admin_site.each_context(request) | {

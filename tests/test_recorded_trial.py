@@ -1,11 +1,11 @@
 """A trial that was run elsewhere, imported from CSV on the pages: the report has its numbers."""
 
 import re
-from dataclasses import replace
-from datetime import date
+from io import StringIO
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
 from django.test import Client, TestCase
 from django.urls import reverse
 from django.utils import timezone
@@ -13,11 +13,11 @@ from django.utils import timezone
 from analysis import dataset
 from analysis.effects import effects
 from analysis.estimators import TwoByTwo
-from screening.models import Diagnosis, DxaExam, Referral, RiskAssessment
-from tests.factories import World, make_world
-from trial.allocation_rules import Method
-from trial.models import Allocation, Participant, TrialKind, User
-from trial.protocol import template
+from screening.models import Diagnosis, DxaExam, ModelVersion, Referral, RiskAssessment
+from tests.factories import World, make_user
+from trial.models import Allocation, Participant, Trial, User
+from trial.roles import Role
+from trial.services import delegation, trials
 from trial.services.verification import verify
 
 pytestmark = pytest.mark.django_db
@@ -42,11 +42,28 @@ FILES = {
 
 @pytest.fixture
 def recorded(db) -> World:
-    """A recorded trial with a protocol in force, one after the other randomized, and nobody in it."""
-    protocol = template("opscan")
-    listed = replace(protocol.allocation, method=Method.UPLOADED_LIST)
-    protocol = replace(protocol, allocation=listed, index_date=date(2023, 1, 1))
-    return make_world("PAST", kind=TrialKind.RECORDED, protocol=protocol)
+    """A recorded trial made on the command line, with its protocol in force, two more people, and nobody in it."""
+    call_command(
+        *(
+            "create_trial",
+            "PAST",
+            "--title",
+            "A trial",
+            "--kind",
+            "recorded",
+            "--site",
+            "1:North:Asia/Taipei",
+        ),
+        *("--by", "coordinator", "--approved-by", "investigator"),
+        stdout=StringIO(),
+    )
+    trial = Trial.objects.get(code="PAST")
+    cast = {role: User.objects.get(username=role) for role in (Role.COORDINATOR, Role.INVESTIGATOR)}
+    for role in (Role.DATA_MANAGER, Role.RANDOMIZATION_STATISTICIAN):
+        cast[role] = make_user(role.value)
+        entry = trials.give_role(cast[role], role=role, trial=trial, by=None)
+        delegation.sign_entry(entry, by=cast[Role.INVESTIGATOR], password=None)
+    return World(trial, trial.sites.get(), ModelVersion.objects.get(), cast, make_user("stranger"))
 
 
 def user_for(world: World, kind: str) -> User:

@@ -118,7 +118,7 @@ class Kind(ABC):
     @classmethod
     def words(cls) -> str:
         """Return the kind's name as people read it."""
-        return cls.name.replace("_", " ")
+        return cls.name.replace("_", " ").replace("dxa", "DXA")
 
     @classmethod
     def fits(cls, trial: Trial) -> bool:
@@ -302,8 +302,8 @@ def _read(kind: Kind, finder: Finder, row: Row) -> Entry:
         raise RowRefused("wrong_length", row.problem)
     participant = finder.find(row.cells)
     if participant is None and not kind.registers:
-        said = f"Nobody is registered under this number in trial {kind.trial.code}."
-        raise RowRefused("not_registered", f"Not registered: {said[0].lower()}{said[1:]}")
+        said = f"Not registered: nobody is registered under this number in trial {kind.trial.code}."
+        raise RowRefused("not_registered", f"{said} Check the number, or import the registration first.")
     return Entry(row.line, participant, kind.read(row.cells, participant))
 
 
