@@ -145,6 +145,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep-unscored-films": {"task": "screening.tasks.sweep", "schedule": 5.0},
     "randomize-who-is-ready": {"task": "screening.tasks.randomize_ready", "schedule": 60.0},
+    "discard-old-files": {"task": "screening.tasks.discard_old_files", "schedule": 3600.0},
     "anchor-audit-chain": {"task": "trial.tasks.anchor_audit_chain", "schedule": 60.0},
 }
 

@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
+from screening.import_admin import ImportPages
 from screening.model_admin import ModelVersionAdmin  # noqa: F401  # its import puts it on the site
 from screening.models import (
     Communication,
@@ -146,7 +147,7 @@ class CohortAdmin(conduct_admin.CohortAdmin):
 
 
 @admin.register(Trial)
-class TrialAdmin(trial_admin.TrialAdmin):
+class TrialAdmin(ImportPages, trial_admin.TrialAdmin):
     acts = (DRAFT, FREEZE_COHORT, RECONCILE, ADD_PEOPLE, *trial_admin.TrialAdmin.acts)
 
 

@@ -24,7 +24,7 @@ from screening.densitometry import (
     vertebrae_used,
 )
 from screening.models import DxaExam
-from screening.referrals import ContactOutcome, IdentityCheck, Means
+from screening.referrals import Attendance, ContactOutcome, IdentityCheck, Means
 from screening.vocabulary import DiagnosisCode, DrugClass, Told
 from trial.admin_forms import DatedAct, no_arm, text
 from trial.forms import (
@@ -38,7 +38,8 @@ from trial.forms import (
     plain,
     printable,
 )
-from trial.models import Site
+from trial.models import Arm, Site
+from trial.partial_dates import PartialDate
 
 
 class MeasuredField(ParsedField):
@@ -253,6 +254,73 @@ class MedicationForm(DatedForm):
 
     drug_class = WordField(DrugClass)
     started_on = PartialDateField(label="Begun on")
+
+
+class FilmCountsForm(PageForm):
+    """What a recorded trial says of somebody's films."""
+
+    films_counted = forms.IntegerField(label="Films that counted", min_value=1)
+    films_positive = forms.IntegerField(label="How many of them were positive", min_value=0)
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse more positive films than films."""
+        cleaned = super().clean() or self.cleaned_data
+        counted, positive = cleaned.get("films_counted"), cleaned.get("films_positive")
+        if counted is not None and positive is not None and positive > counted:
+            self.add_error("films_positive", f"{positive} of {counted} films can't be positive. Correct one.")
+        return cleaned
+
+
+class AllocationForm(DatedForm):
+    """How a recorded trial randomized somebody."""
+
+    arm = WordField(Arm)
+    randomized_on = PartialDateField(label="Day of the randomization", help_text="Such as 2022-03-05.")
+    sequence = forms.IntegerField(label="Place in the list of the stratum, from 1", min_value=1)
+    stratum = forms.CharField(
+        required=False,
+        max_length=120,
+        help_text="As it stands beside allocations, such as site=1|sex=female; compared with what is on record.",
+    )
+
+    def clean_randomized_on(self) -> PartialDate:
+        """Refuse a month or a year."""
+        day: PartialDate = self.cleaned_data["randomized_on"]
+        if day.earliest != day.latest:
+            raise ValidationError(f"{day} is no whole day. Write year, month and day.")
+        return day
+
+
+class LocalMomentField(forms.DateTimeField):
+    """A day and a time of day in one text, by the clock of the site."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        said = "Write day and time as 2022-03-05 14:30."
+        kwargs = {"help_text": "Such as 2022-03-05 14:30, by the clock of the site."} | kwargs
+        formats = ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S"]
+        super().__init__(input_formats=formats, error_messages={"invalid": said}, **kwargs)
+
+
+class RecordedCallForm(LocalForm):
+    """A call of a recorded trial; by what they were identified may not be on record."""
+
+    called_at = LocalMomentField(label="When the call was made")
+    outcome = WordField(ContactOutcome)
+    identity = WordField(IdentityCheck, label="Identified by", required=False)
+
+
+class RecordedAppointmentForm(LocalForm):
+    """An appointment of a recorded trial, and how it ended."""
+
+    scheduled_at = LocalMomentField(label="When the scan was to be")
+    outcome = WordField(Attendance)
+    form_version = forms.CharField(
+        label="Form of the consent to the scan",
+        max_length=40,
+        required=False,
+        validators=[printable],
+        help_text="Where no consent is on record; it is dated as the call in which they accepted.",
+    )
 
 
 class IdentityForm(PageForm):

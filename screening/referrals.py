@@ -103,6 +103,21 @@ class AppointmentEvent(StrEnum):
     CANCEL = "cancel"
 
 
+class Attendance(StrEnum):
+    """How an appointment ended."""
+
+    ATTENDED = "attended"
+    NO_SHOW = "no_show"
+    CANCELLED = "cancelled"
+
+    @property
+    def event(self) -> AppointmentEvent:
+        """Return what leads to this end."""
+        return {"attended": AppointmentEvent.ATTEND, "no_show": AppointmentEvent.MISS}.get(
+            self.value, AppointmentEvent.CANCEL
+        )
+
+
 class RefusalCode(StrEnum):
     """Why somebody may not be called now."""
 

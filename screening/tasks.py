@@ -8,7 +8,7 @@ from celery import shared_task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from screening.services import automatic, scoring
+from screening.services import automatic, kept_files, scoring
 from trial import audit
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,12 @@ def randomize_ready() -> None:
     """Randomize whoever is ready, in trials whose protocol randomizes by itself."""
     with audit.entry("task"):
         automatic.randomize_ready()
+
+
+@shared_task
+def discard_old_files() -> None:
+    """Remove files whose import was previewed and never committed."""
+    kept_files.discard_old()
 
 
 def enqueue(film: UUID) -> None:

@@ -17,13 +17,16 @@ from django.db import connection, transaction
 
 from analysis.models import Freeze
 from analysis.services import freezes
+from screening.importing.facts import DxaExams
+from screening.importing.plan import commit_shown, make_plan, untold
+from screening.importing.table import read_table
 from screening.models import Referral
 from screening.services import cohort
 from tests.factories import World, freeze_and_sign, high_risk, make_participant, make_world
 from trial import allocation_log
 from trial.allocation_rules import Method
 from trial.keys import trial_key
-from trial.models import Allocation, Baseline, Participant, Person, PersonKey, Site, Stratum
+from trial.models import Allocation, Baseline, Participant, Person, PersonKey, Site, Stratum, Trial
 from trial.protocol import template
 from trial.protocol_parts import Factor
 from trial.randomization import draws
@@ -264,3 +267,19 @@ def test_threads_that_read_the_log_at_once_read_each_line_once(tmp_path):
 
     assert [(len(unseen), counts) for unseen, counts in answers] == [(50_000, {("all", 1): 50_000})] * 8
     assert read.offset == log.stat().st_size
+
+
+def test_an_import_pressed_twice_at_one_moment_is_written_once(transactional_db):
+    world = make_world()
+    person = make_participant(world, number="A1")
+    table = read_table(b"issuer,number,exam_date,femoral_neck_t\nTEST,A1,2022-05-04,-1.2")
+    shown = make_plan(DxaExams(world.trial, world.site), table, track=untold).sha256
+
+    def press() -> str:
+        kind = DxaExams(Trial.objects.get(pk=world.trial.pk), Site.objects.get(pk=world.site.pk))
+        return commit_shown(kind, table, shown=shown, by=world.data_manager, why="import").sha256
+
+    answers = at_once([press] * 4)
+
+    assert sorted(type(answer).__name__ for answer in answers) == ["MovedOn"] * 3 + ["str"]
+    assert person.dxa_exams.count() == 1

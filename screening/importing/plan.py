@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
@@ -13,8 +14,10 @@ from django.db import IntegrityError
 
 from screening.importing.table import Row, Table, TableRefused
 from trial import audit, clock
+from trial.canonical import checksum
 from trial.forms import PageForm, plain
-from trial.models import Participant, Site, Trial, User
+from trial.models import Participant, Site, Trial, TrialKind, User
+from trial.roles import Permission
 from trial.services import people
 from trial.services.trials import Refused
 from trial.study_numbers import check
@@ -83,11 +86,26 @@ class Plan:
         found = Counter(j.verdict for j in self.judgments)
         return {str(verdict): found[verdict] for verdict in Verdict}
 
+    @property
+    def sha256(self) -> str:
+        """Return a hash of what is said of each line, by which two plans of one file are told apart."""
+        return checksum([[j.line, j.verdict, j.reason, j.message] for j in self.judgments])
+
+
+class MovedOn(Exception):
+    """The record is not what it was when the plan was shown; `plan` is what would be done now."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        super().__init__()
+
 
 class Kind(ABC):
     """A kind of fact: its columns, how a row is read, compared with the record, and written."""
 
     name: ClassVar[str]
+    permission: ClassVar[Permission] = Permission.IMPORT_CLINICAL
+    recorded_only: ClassVar[bool] = False  # what a trial run here makes itself and never takes from outside
     registers: ClassVar[bool] = False  # rows of people not registered yet are welcome
     extra: ClassVar[tuple[str, ...]] = ()  # columns beside those of the form
 
@@ -96,6 +114,16 @@ class Kind(ABC):
         # One form, filled in again for each row: making a form takes longer than checking a row.
         self.form = self.make_form()
         self.form.is_bound = True
+
+    @classmethod
+    def words(cls) -> str:
+        """Return the kind's name as people read it."""
+        return cls.name.replace("_", " ").replace("dxa", "DXA")
+
+    @classmethod
+    def fits(cls, trial: Trial) -> bool:
+        """Tell whether such rows may come into a trial at all."""
+        return not cls.recorded_only or trial.kind == TrialKind.RECORDED
 
     @abstractmethod
     def make_form(self) -> PageForm:
@@ -120,6 +148,10 @@ class Kind(ABC):
     @abstractmethod
     def write(self, new: Sequence[Entry], changed: Sequence[Entry], *, by: User | None, track: Track) -> None:
         """Write entries through the services."""
+
+    def settle(self, judged: dict[int, Judgment]) -> dict[int, Judgment]:
+        """Return the judgments that all rows together change, by line."""
+        return {}
 
     def required(self) -> list[str]:
         """Return the columns without which the file can't be meant."""
@@ -148,7 +180,7 @@ class Kind(ABC):
 
 
 def make_plan(kind: Kind, table: Table, *, track: Track) -> Plan:
-    """Judge every row; raise TableRefused when a column is missing or unknown."""
+    """Judge every row; raise TableRefused when a column is missing or unknown, or the trial takes no such rows."""
     check_columns(kind, table)
     finder = Finder(kind, table)
     kind.load(list(finder.found.values()))
@@ -161,15 +193,45 @@ def make_plan(kind: Kind, table: Table, *, track: Track) -> Plan:
             judged[row.line] = Judgment(row.line, Verdict.REFUSED, no.reason, no.message)
     for group in _groups(kind, entries):
         judged |= {j.line: j for j in _judge(kind, group)}
+    judged |= kind.settle(judged)
     return Plan(tuple(judged[row.line] for row in table.rows))
 
 
-def commit(kind: Kind, plan: Plan, *, by: User | None, track: Track) -> None:
+def commit(kind: Kind, plan: Plan, *, by: User | None, track: Track, why: str = WHY) -> None:
     """Write what the plan calls new or changed; raise Refused when the record has moved on meanwhile."""
+    with _all_or_nothing(), audit.context(by=by, why=why):
+        _write(kind, plan, by, track)
+
+
+def commit_shown(kind: Kind, table: Table, *, shown: str, by: User, why: str) -> Plan:
+    """Write a plan that was shown (by its hash); raise MovedOn, having written nothing, when it is another one now.
+
+    Whoever asks twice waits here, and finds the second time that everything is on record.
+    """
+    with _all_or_nothing(), audit.context(by=by, why=why):
+        Trial.objects.select_for_update(no_key=True).get(pk=kind.trial.pk)
+        plan = make_plan(kind, table, track=untold)
+        if plan.sha256 != shown:
+            raise MovedOn(plan)
+        _write(kind, plan, by, untold)
+    return plan
+
+
+def untold(items: Iterable[Any], label: str) -> Iterable[Any]:
+    """Track nothing."""
+    return items
+
+
+def _write(kind: Kind, plan: Plan, by: User | None, track: Track) -> None:
     new, changed = ([j.entry for j in plan.of(v) if j.entry] for v in (Verdict.NEW, Verdict.CHANGED))
+    kind.write(new, changed, by=by, track=track)
+
+
+@contextmanager
+def _all_or_nothing() -> Iterator[None]:
+    """Say in words that the database refused a row, and with it all."""
     try:
-        with audit.context(by=by, why=WHY):
-            kind.write(new, changed, by=by, track=track)
+        yield
     except IntegrityError as error:
         said = "The record changed while the file was read, or does not allow this."
         raise Refused(f"{said} Nothing was written: run it again.") from error
@@ -177,6 +239,11 @@ def commit(kind: Kind, plan: Plan, *, by: User | None, track: Track) -> None:
 
 def check_columns(kind: Kind, table: Table) -> None:
     """Refuse a file with a column that nothing would read, or without one that is needed."""
+    if not kind.fits(kind.trial):
+        raise TableRefused(
+            f"Trial {kind.trial.code} is {kind.trial.kind}: what a file calls {kind.name} comes about in it by itself. "
+            "Only a recorded trial takes it from a file. Nothing was read."
+        )
     known = kind.columns()
     unknown = [name for name in table.columns if name not in known]
     missing = [name for name in kind.required() if name not in table.columns]
@@ -235,8 +302,8 @@ def _read(kind: Kind, finder: Finder, row: Row) -> Entry:
         raise RowRefused("wrong_length", row.problem)
     participant = finder.find(row.cells)
     if participant is None and not kind.registers:
-        said = f"Nobody is registered under this number in trial {kind.trial.code}."
-        raise RowRefused("not_registered", f"Not registered: {said[0].lower()}{said[1:]}")
+        said = f"Not registered: nobody is registered under this number in trial {kind.trial.code}."
+        raise RowRefused("not_registered", f"{said} Check the number, or import the registration first.")
     return Entry(row.line, participant, kind.read(row.cells, participant))
 
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeGuard
 from uuid import UUID
@@ -208,6 +209,13 @@ def _risk(
         occurred_at=clock.now(trial),
         protocol_version=version,
     )
+
+
+def recorded_facts(trial: Trial, people: Sequence[Participant]) -> dict[UUID, Facts]:
+    """Gather what the criteria ask about people of a recorded trial, who had a film as it says."""
+    protocol, merges = trial.protocol, merges_in(trial)
+    rows = Participant.objects.filter(pk__in=[p.pk for p in people]).prefetch_related(*_whole_history())
+    return {p.pk: replace(facts_of(p, protocol, merges), has_film_in_window=True) for p in rows}
 
 
 def record_risks(trial: Trial, *, films: Mapping[UUID, tuple[int, int]], by: User | None) -> None:

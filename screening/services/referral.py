@@ -92,8 +92,8 @@ def offer_of(referral: Referral) -> Offer:
 
 def refusal(referral: Referral, *, at: datetime | None = None) -> Refusal | None:
     """Return why this participant may not be called at a moment (now), or None."""
-    trial = referral.participant.trial
-    return may_call(offer_of(referral), referral.protocol_version.protocol.contact, at=at or clock.now(trial))
+    at = at or clock.now(referral.participant.trial)
+    return may_call(offer_of(referral), referral.protocol_version.protocol.contact, at=at)
 
 
 def record_attempt(
@@ -219,30 +219,30 @@ def book(
     """Book the scan of somebody who accepted and consented, inside the window."""
     with audit.context(by=by, why="An appointment is booked"):
         referral = locked(referral)
-        _check_booking(referral, scheduled_at)
+        consented = conduct.has_consent_for_dxa(referral.participant)
+        if fault := booking_fault(referral, scheduled_at, consented=consented):
+            raise Refused(fault)
         return Appointment.objects.create(
             referral=referral, scheduled_at=scheduled_at, **stamp_of(referral, occurred_at)
         )
 
 
-def _check_booking(referral: Referral, scheduled_at: datetime) -> None:
+def booking_fault(referral: Referral, scheduled_at: datetime, *, consented: bool) -> str | None:
+    """Return why no scan can be booked for a moment and what to do, or None."""
     participant = referral.participant
     if participant.state != State.RANDOMIZED:
-        raise Refused(f"This participant is {participant.state}: nothing is booked.")
+        return f"This participant is {participant.state}: nothing is booked."
     if referral.state != ReferralState.ACCEPTED:
-        raise Refused("Record the call in which the participant accepts, then book.")
-    if not conduct.has_consent_for_dxa(participant):
-        raise Refused("The protocol asks for consent to the scan. Record the consent, then book.")
+        return "Record the call in which the participant accepts, then book."
+    if not consented:
+        return "The protocol asks for consent to the scan. Record the consent, then book."
     if participant.do_not_call:
-        raise Refused("This participant is not to be called: nothing is booked.")
-    day = participant.site.local(scheduled_at).date()
-    if not referral.allocation.randomized_on <= day <= referral.window_ends_on:
-        raise Refused(
-            f"The offer runs to {referral.window_ends_on}; {day} is outside. Choose an earlier day, "
-            "or close the referral."
-        )
-    if referral.appointments.filter(state=AppointmentState.BOOKED).exists():
-        raise Refused("An appointment is booked already. Move or cancel it first.")
+        return "This participant is not to be called: nothing is booked."
+    day, ends = participant.site.local(scheduled_at).date(), referral.window_ends_on
+    if not referral.allocation.randomized_on <= day <= ends:
+        return f"The offer runs to {ends}; {day} is outside. Choose an earlier day, or close the referral."
+    booked = referral.appointments.filter(state=AppointmentState.BOOKED).exists()
+    return "An appointment is booked already. Move or cancel it first." if booked else None
 
 
 def end_appointment(

@@ -101,6 +101,20 @@ def randomize(candidate: Candidate, *, by: User | None, occurred_at: datetime | 
     return _randomize(candidate.participant.trial, [candidate], by, occurred_at, None)[0]
 
 
+def record(
+    trial: Trial, *, candidates: Sequence[Candidate], by: User, occurred_at: datetime
+) -> list[Allocation]:
+    """Take down, in this order, who was randomized at a moment of a recorded trial; its lists are sealed before."""
+    if trial.kind != TrialKind.RECORDED:
+        raise Refused("Only a recorded trial brings its allocations along. Nothing was recorded.")
+    together = trial.protocol.allocation.when is Timing.COHORT
+    with audit.context(by=by, why="Recorded allocations"):
+        cohort = (
+            freeze_cohort(trial, candidates=candidates, by=by, occurred_at=occurred_at) if together else None
+        )
+        return _randomize(trial, candidates, by, occurred_at, cohort)
+
+
 def _randomize(
     trial: Trial,
     candidates: Sequence[Candidate],

@@ -11,7 +11,7 @@ from trial.allocation_rules import Method
 from trial.chances import STRATUM, Margins, Tally
 from trial.crypto import open_with, seal_for
 from trial.keys import current_epoch, ensure_key, trial_key
-from trial.models import Allocation, KeyEpoch, Stratum, Trial, UploadedList, User
+from trial.models import Allocation, KeyEpoch, Stratum, Trial, TrialKind, UploadedList, User
 from trial.protocol_parts import Allocation as Plan
 from trial.randomization import Draw, ListExhausted, draw, uploaded_faults
 from trial.roles import Permission
@@ -102,29 +102,48 @@ def upload_list(trial: Trial, *, arms: Sequence[str], by: User, label: str = "al
 
     A stratum that has a list goes on with this one when that is used up.
     """
-    require(by, Permission.UPLOAD_ALLOCATION_LIST, trial)
-    plan = trial.protocol.allocation
-    if plan.drawn_by is not Method.UPLOADED_LIST:
-        raise Refused("This trial draws from its own list. A trial has a list or a method, never both.")
+    plan = _plan_of_uploads(trial, by)
     if faults := uploaded_faults(arms, plan.arms):
         raise Refused(" ".join(faults))
     if plan.strata_of(label) is None:
         raise Refused(
             f"This protocol has no stratum {label!r}. Write it as it stands beside the allocations."
         )
-    text = "\n".join(arms)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    if UploadedList.objects.filter(sha256=digest).exists():
+    if UploadedList.objects.filter(sha256=_sha256(arms)).exists():
         raise Refused(
             "This very list was uploaded before, here or in a test. Draw a new one: this one may be known."
         )
+    return _seal(trial, plan, label, arms, by)
+
+
+def record_list(trial: Trial, *, arms: Sequence[str], by: User, label: str) -> UploadedList:
+    """Seal the arms that a recorded trial drew, by place; short lists may be alike, and keep no ratio yet."""
+    plan = _plan_of_uploads(trial, by)
+    if trial.kind != TrialKind.RECORDED:
+        raise Refused("Only a recorded trial brings its allocations along. Nothing was recorded.")
+    return _seal(trial, plan, label, arms, by)
+
+
+def _plan_of_uploads(trial: Trial, by: User) -> Plan:
+    require(by, Permission.UPLOAD_ALLOCATION_LIST, trial)
+    plan = trial.protocol.allocation
+    if plan.drawn_by is not Method.UPLOADED_LIST:
+        raise Refused("This trial draws from its own list. A trial has a list or a method, never both.")
+    return plan
+
+
+def _sha256(arms: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(arms).encode()).hexdigest()
+
+
+def _seal(trial: Trial, plan: Plan, label: str, arms: Sequence[str], by: User) -> UploadedList:
     with audit.context(by=by, why=f"An allocation list of {len(arms)} is uploaded"):
         Trial.objects.select_for_update(no_key=True).get(pk=trial.pk)
         stratum = _begin(trial, plan, label, current_epoch(trial), len(arms))
         return UploadedList.objects.create(
             stratum=stratum,
-            sealed=seal_for(trial_key(trial), text, f"allocation-list:{stratum.pk}"),
-            sha256=digest,
+            sealed=seal_for(trial_key(trial), "\n".join(arms), f"allocation-list:{stratum.pk}"),
+            sha256=_sha256(arms),
             length=len(arms),
         )
 

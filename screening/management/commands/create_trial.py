@@ -11,6 +11,7 @@ from screening.manifests import ModelRefused
 from screening.models import ModelVersion
 from screening.services import setup
 from trial import audit
+from trial.allocation_rules import Method
 from trial.management.base import TrialCommand
 from trial.models import Trial, TrialKind, User
 from trial.protocol import Protocol, template_names
@@ -21,6 +22,7 @@ from trial.study_numbers import FORM
 
 FIRST_SITE = "1:First site:Asia/Taipei"
 NO_PATIENTS = "none: no patient of this trial is contacted"
+ON_RECORD = "What was drawn is on record and not to be drawn again."
 NEXT = (
     "The system administrator now gives its roles, under Accounts; the investigator signs the delegation log; the "
     "coordinator drafts the protocol on the trial's page and tries it there on test data (or by try_protocol)."
@@ -105,8 +107,10 @@ class Command(TrialCommand):
     def _say(self, trial: Trial, *, opened: bool) -> None:
         sites = ", ".join(str(site) for site in trial.sites.order_by("number"))
         self.stdout.write(f"Trial {trial.code} ({trial.kind}) with {sites}.")
-        said = f"Its protocol is in force: import_dicom PATH --trial {trial.code}" if opened else NEXT
-        self.stdout.write(said)
+        first = f"import_dicom PATH --trial {trial.code}"
+        if trial.kind == TrialKind.RECORDED:
+            first = "open “Import from CSV” on its page, or see import_clinical"
+        self.stdout.write(f"Its protocol is in force: {first}" if opened else NEXT)
 
     def _user(self, username: str) -> User:
         """Return an account; it is made if need be, its password printed once."""
@@ -121,6 +125,8 @@ class Command(TrialCommand):
 def _protocol(**options: Any) -> Protocol:
     model = _model(options["model"]) if options["model"] else None
     protocol = setup.from_template(options["template"], waiver=options["waiver"] or NO_PATIENTS, model=model)
+    if options["kind"] == TrialKind.RECORDED:
+        protocol = protocol.amended({"allocation.method": Method.UPLOADED_LIST.value}, note=ON_RECORD)
     if open_places := protocol.approval_problems():
         raise CommandError(" ".join(map(str, open_places)))
     return protocol

@@ -14,7 +14,6 @@ from screening.importing.table import Table, TableRefused, read_table
 from screening.management.arguments import WHOLE_CALL_REFUSED, add_by, add_trial, site_of, user_of
 from trial import audit
 from trial.management.base import TrialCommand
-from trial.roles import Permission
 from trial.services.trials import Refused, require_open
 
 LONG = 1000  # rows; shorter files are read before a bar could be seen
@@ -59,7 +58,7 @@ class Command(TrialCommand):
         site = site_of(self, options["trial"], options["site"], tell=chosen.registers)
         # A file may name people of every site.
         sites = site.trial.sites.select_related("trial")
-        by = user_of(options["by"], Permission.IMPORT_CLINICAL, sites)
+        by = user_of(options["by"], chosen.permission, sites)
         require_open(site.trial)
         kind = chosen(site.trial, site)
         track = _track(table)
