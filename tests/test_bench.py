@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from tests.bench import measuring
+from tests.bench import growth, measuring
 from tests.bench.measuring import Measured, in_turns, one_side, summary, timed
 from tests.bench.page import page
 
@@ -55,10 +55,16 @@ def test_one_side_alone_never_runs_the_other():
 def test_the_page_shows_ratio_machine_and_peer():
     found = summary([(Measured(20, 1.0), Measured(10, 1.0))])._asdict()
     result = {"title": "Doing a thing", "unit": "things a second", "ours": "`thing`", "peer": "a plain thing"}
-    text = page([result | {"summary": found, "peaks": [120.0, None]}], loads=(0.5, 1.5))
+    text = page([result | {"summary": found, "peaks": [120.0, None]}], ["| 10 | 1 s |"], loads=(0.5, 1.5))
     assert (
         "| Doing a thing | 20.0 things a second | 10.0 things a second | **2** (2 to 2; 1) | 120 MB, —"
         in text
     )
     assert "- Doing a thing: `thing` against a plain thing." in text
+    assert "| 10 | 1 s |" in text
     assert "Load average 0.5 before and 1.5 after" in text
+
+
+def test_a_report_that_takes_four_times_as_long_for_twice_the_people_grows_with_their_square():
+    measured = [{"people": 10.0, "numbers": 1.0}, {"people": 20.0, "numbers": 4.0}]
+    assert growth.exponent(measured, "numbers") == pytest.approx(2)

@@ -16,7 +16,7 @@ from trial.models import TrialKind
 
 
 @lru_cache(maxsize=32)
-def _drawn(draw: Callable[[Any], bytes], content: tuple) -> str:
+def drawn(draw: Callable[[Any], bytes], content: tuple) -> str:
     """Draw a figure once: a page and several files show it."""
     return draw(content).decode()
 
@@ -28,12 +28,12 @@ def _cascade(bars: Sequence[Bar]) -> bytes:
 # The figures by the table that each one shows; the flow is a figure alone.
 FIGURES: Mapping[str, Callable[[Report], str]] = {
     "flow": lambda found: to_svg(found.flow),
-    "effects": lambda found: _drawn(forest_of_effects, tuple(found.effects)),
-    "subgroups": lambda found: _drawn(forest_of_subgroups, tuple(found.subgroups)),
-    "further": lambda found: _drawn(incidences, found.further.timed),
-    "cascade_screening": lambda found: _drawn(_cascade, tuple(found.cascades["screening"])),
-    "cascade_control": lambda found: _drawn(_cascade, tuple(found.cascades["control"])),
-    "cascade_low_risk": lambda found: _drawn(_cascade, tuple(found.cascades["low_risk"])),
+    "effects": lambda found: drawn(forest_of_effects, tuple(found.effects)),
+    "subgroups": lambda found: drawn(forest_of_subgroups, tuple(found.subgroups)),
+    "further": lambda found: drawn(incidences, found.further.timed),
+    "cascade_screening": lambda found: drawn(_cascade, tuple(found.cascades["screening"])),
+    "cascade_control": lambda found: drawn(_cascade, tuple(found.cascades["control"])),
+    "cascade_low_risk": lambda found: drawn(_cascade, tuple(found.cascades["low_risk"])),
 }
 
 

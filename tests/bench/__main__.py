@@ -16,6 +16,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "benchmarks.md"
+GROWTH = PAGE.with_name("benchmarks-growth.svg")
 # Clients of the database are forks of one process, so there memory is not told apart by side.
 MODULES = {"films": ("ours", "peer"), "allocations": (), "reports": ("ours", "peer")}
 LIMIT = 600  # seconds a process may take; a quiet machine needs a tenth
@@ -42,6 +43,16 @@ def child(name: str, task: str) -> None:
     print(json.dumps(found))
 
 
+def grown(size: str) -> None:
+    """Print how long a report of so many people takes, as JSON."""
+    import django
+
+    django.setup()
+    from tests.bench import growth
+
+    print(json.dumps([growth.at(int(size))]))
+
+
 def run(name: str, task: str) -> list[dict[str, Any]]:
     """Do a task in a process of its own."""
     print(f"{name}: {task}", file=sys.stderr, flush=True)
@@ -61,11 +72,15 @@ def measure() -> Iterator[dict[str, Any]]:
 
 
 def main() -> None:
-    """Measure everything, then write the page."""
+    """Measure everything, then write the page and draw its figure."""
+    from tests.bench import growth
     from tests.bench.page import page
 
     before = os.getloadavg()[0]
-    text = page(list(measure()), loads=(before, os.getloadavg()[0]))
+    results = list(measure())
+    sizes = [run("growth", str(size))[0] for size in growth.SIZES]
+    text = page(results, growth.lines(sizes), loads=(before, os.getloadavg()[0]))
+    GROWTH.write_bytes(growth.drawing(sizes))
     PAGE.write_text(text, encoding="utf-8")
     print(text)
 
@@ -74,7 +89,9 @@ if __name__ == "__main__":
     # Never the databases, keys or films of a demonstration; on the same disk as they would be.
     os.environ.setdefault("SCREENTRIAL_VAR", str(ROOT / "var" / "bench"))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    if sys.argv[1:]:
+    if sys.argv[1:2] == ["growth"]:
+        grown(sys.argv[2])
+    elif sys.argv[1:]:
         child(*sys.argv[1:])
     else:
         main()

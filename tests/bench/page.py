@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -25,13 +25,22 @@ Machine: {machine}.
 Load average {before:.1f} before and {after:.1f} after, on {cores} cores: a load above the number of cores
 before the start means that others were working on the machine.
 
+## Growth of the report
+
+From the frozen CSV, the people of the replay again and again, each size in a process of its own; memory is what it
+takes beyond the rows it starts with.
+
+{growth}
+
+![Time and memory by number of people](benchmarks-growth.svg)
+
 ## Who the peers are
 
 {peers}
 
 What was measured is checked in the same run: both ways score each film alike to 0.000002; every draw is
 replayed from the trial's key, without gaps, and agrees with the record, the offers and the log outside the
-database; the odds ratios of the report are those of the GLM to one in a million, where they are finite.
+database; the odds ratios of the report are those of R's glm to one in a million, where they are finite.
 
 A bare INSERT is no way to randomize. It is the price of durability alone on this machine, so the ratio shows
 what lock, rules, audit trail and log cost beside it. Memory is the largest single process (`getrusage`),
@@ -39,11 +48,18 @@ without the database server.
 """
 
 
-def page(results: list[dict[str, Any]], *, loads: tuple[float, float]) -> str:
+def page(results: list[dict[str, Any]], growth: Iterable[str], *, loads: tuple[float, float]) -> str:
     """Return the page as Markdown."""
     peers = "\n".join(f"- {r['title']}: {r['ours']} against {r['peer']}." for r in results)
     head = HEAD.format(day=f"{datetime.now(UTC):%Y-%m-%d}")
-    tail = TAIL.format(machine=machine(), before=loads[0], after=loads[1], cores=os.cpu_count(), peers=peers)
+    tail = TAIL.format(
+        machine=machine(),
+        before=loads[0],
+        after=loads[1],
+        cores=os.cpu_count(),
+        peers=peers,
+        growth="\n".join(growth),
+    )
     return head + "\n".join(map(_line, results)) + "\n" + tail
 
 
