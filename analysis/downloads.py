@@ -51,6 +51,12 @@ def _whole(write: Callable[[Document], bytes]) -> Callable[[Freeze], bytes]:
     return lambda freeze: _printed(write, document(freeze))
 
 
+def _frax(freeze: Freeze) -> str:
+    if not reports.report(freeze).fracture_risk.changes:
+        raise Refused("Nobody scanned by the trial has FRAX on record: there is nothing to draw.")
+    return FIGURES["fracture_risk"](reports.report(freeze))
+
+
 def _printed(write: Callable[[T], bytes], content: T) -> bytes:
     try:
         return write(content)
@@ -135,6 +141,7 @@ TABLES = {
     "subgroups": "Subgroups",
     "baseline": "Baseline characteristics",
     "uptake": "Predictors of uptake",
+    "fracture_risk": "Risk of fracture before and after DXA",
 }
 
 
@@ -150,11 +157,12 @@ def _by_arm() -> dict[str, Download]:
         ),
     }
     for key, label in TABLES.items():
-        found[f"{key}.csv"] = Download(label, CSV, may, _table(key))
+        found[f"{key.replace('_', '-')}.csv"] = Download(label, CSV, may, _table(key))
     for key, label in PICTURES.items():
         name = key.replace("_", "-")
         found[f"{name}.svg"] = Download(label, SVG, may, _drawn(key))
         found[f"{name}.png"] = Download(label, PNG, may, _png(key))
+    found["fracture-risk.svg"] = Download("Risk of fracture before and after DXA", SVG, may, _frax)
     found["further.svg"] = Download("Times to events", SVG, may, _drawn("further"))
     return found
 

@@ -18,6 +18,7 @@ _TELLS_ARM = (
     "called", "contact_outcome", "consented", "withdrawn", "allocation_error",
     "result_told", "treatment_referral", "score_told",
     "dxa_trial", "dxa_physician", "dxa_class_trial", "osteoporosis_trial", "dxa_on", "osteoporosis_on", "followed_to",
+    "frax_major", "frax_hip", "frax_major_bmd", "frax_hip_bmd", "frax_model", "frax_trial",
 )  # fmt: skip
 _TELLS_RISK = ("risk_class", "films_positive", "not_randomized_reason")
 # Only the screening arm is called and scanned by the trial; only named roles may read a control score.

@@ -8,7 +8,7 @@ from typing import Any
 from analysis.cascades import Bar
 from analysis.consort_svg import to_svg
 from analysis.document import Document, Drawing, Heading, Paragraph, body, headline
-from analysis.figures import cascade, forest_of_effects, forest_of_subgroups, incidences
+from analysis.figures import cascade, forest_of_effects, forest_of_subgroups, fracture_risks, incidences
 from analysis.models import Freeze
 from analysis.plan_prose import Section, methods_text
 from analysis.services.reports import Report, report
@@ -31,6 +31,7 @@ FIGURES: Mapping[str, Callable[[Report], str]] = {
     "effects": lambda found: _drawn(forest_of_effects, tuple(found.effects)),
     "subgroups": lambda found: _drawn(forest_of_subgroups, tuple(found.subgroups)),
     "further": lambda found: _drawn(incidences, found.further.timed),
+    "fracture_risk": lambda found: _drawn(fracture_risks, found.fracture_risk.changes),
     "cascade_screening": lambda found: _drawn(_cascade, tuple(found.cascades["screening"])),
     "cascade_control": lambda found: _drawn(_cascade, tuple(found.cascades["control"])),
     "cascade_low_risk": lambda found: _drawn(_cascade, tuple(found.cascades["low_risk"])),
