@@ -107,7 +107,7 @@ SECTIONS: Mapping[str, str] = {
     "subgroups": "Subgroups",
     **dict.fromkeys(("baseline", "uptake"), "Participants"),
     "fracture_risk": "Risk of fracture before and after DXA",
-    **dict.fromkeys(("weeks", "deviations", "harms", "missing"), "Conduct"),
+    **dict.fromkeys(("accrual", "weeks", "deviations", "harms", "missing"), "Conduct"),
     **dict.fromkeys(("index_test", "drift", "performance"), "The index test"),
     **dict.fromkeys(
         ("cascade_screening", "cascade_control", "cascade_low_risk"), "From examination to treatment"

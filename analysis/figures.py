@@ -16,8 +16,10 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.dates import AutoDateLocator, DateFormatter, date2num
 from matplotlib.figure import Figure
 
+from analysis.accrual import Accrual
 from analysis.cascades import Bar
 from analysis.effects import Effect, SubgroupEffect
 from analysis.estimators import Estimate
@@ -291,6 +293,25 @@ def _highest(ratio: Mean) -> float:
 
 def _spoken_groups(change: RiskChange) -> str:
     return ", ".join(f"{g.label} {mean_sd(g.ratio, 2)} (n = {g.ratio.n})" for g in change.groups)
+
+
+def accrual_chart(found: Accrual) -> bytes:
+    """Draw how many were randomized by each day, as steps, beside the planned line."""
+    with mpl.rc_context(STABLE):
+        figure = Figure(figsize=(WIDTH, 3.0))
+        axes = figure.add_axes((0.1, 0.14, 0.87, 0.72))
+        _plain(axes)
+        days = sorted({found.planned[0][0], *(day for day, _ in found.randomized), found.as_of})
+        so_far, goals = map(found.randomized_by, days), [number for _, number in found.planned]
+        axes.step(date2num(days), list(so_far), where="post", color=ACCENT, linewidth=1.8)
+        axes.plot(date2num([day for day, _ in found.planned]), goals, "--", color=SHADES[2], linewidth=1.4)
+        axes.set_ylim(0, 1.1 * max(found.planned[-1][1], found.so_far))
+        axes.set_ylabel("People randomized so far", color=INK)
+        axes.xaxis.set_major_locator(AutoDateLocator(maxticks=5))
+        axes.xaxis.set_major_formatter(DateFormatter("%Y-%m-%d"))
+        for nth, (label, shade) in enumerate((("Randomized", ACCENT), ("Planned", SHADES[2]))):
+            _name(axes, nth / 4, 1.08, shade, label, transform=axes.transAxes)
+        return _svg(figure, "Accrual against plan, all arms together", found.words)
 
 
 # --- SVG ---------------------------------------------------------------------------------------------------

@@ -7,10 +7,11 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from analysis import dataset
+from analysis.accrual import Accrual
 from analysis.agreement import check_effects, check_flow, check_subgroups
 from analysis.cascades import Bar, cascade
 from analysis.characteristics import PREDICTORS, STEPS, baseline, uptake
-from analysis.conduct import Record, conduct_tables
+from analysis.conduct import Record, accrual_of, conduct_tables
 from analysis.consort import Flow, Intake, flow
 from analysis.effects import (
     DETECTED,
@@ -59,6 +60,7 @@ class Report:
     further: Further
     cascades: dict[str, list[Bar]]
     fracture_risk: FractureRisk
+    accrual: Accrual | None
     tables: dict[str, Table]
 
     @property
@@ -122,7 +124,19 @@ def make_report(
         **{f"cascade_{name}": cascade_table(bars, title=bars[0].label) for name, bars in cascades.items()},
     }
     return Report(
-        rows, plan, planned, counted, found, others, tested, groups, beyond, cascades, risks, tables
+        rows,
+        plan,
+        planned,
+        counted,
+        found,
+        others,
+        tested,
+        groups,
+        beyond,
+        cascades,
+        risks,
+        accrual_of(rows, conduct),
+        tables,
     )
 
 
