@@ -17,6 +17,7 @@ from trial.partial_dates import parse
 def conduct_record(trial: Trial, cut_off: datetime) -> dict[str, Any]:
     """Count the trial's conduct up to a moment of entry, as plain values; nobody is named."""
     return {
+        "trial_state": trial.state,
         "calls": _calls(trial, cut_off),
         "deviations": _deviations(trial, cut_off),
         "fractures": _fractures(trial, cut_off),

@@ -72,9 +72,13 @@ def dummy_csv(text: str, key: bytes) -> str:
 
 
 def _dummy_allocation(people: Iterable[Row], key: bytes) -> dict[str, str]:
-    """Deal A and B to the study numbers of the randomized, as many of each as the arms have people."""
+    """Deal A and B to the study numbers of the randomized, as many of each as the arms have people.
+
+    Which of the two sizes A has is a lot as well: with a report by letter, a size would name its arm.
+    """
     dealt = by_lot((row for row in people if row["arm"]), key, "arm")
-    size = sum(row["arm"] == ARMS[0] for row in dealt)
+    sizes = sorted(sum(row["arm"] == arm for row in dealt) for arm in ARMS)
+    size = sizes[hmac.digest(key, b"size of A", "sha256")[0] % 2]
     return {row["study_number"]: "A" if n < size else "B" for n, row in enumerate(dealt)}
 
 

@@ -260,7 +260,11 @@ def cascade_table(bars: Sequence[Bar], *, title: str) -> Table:
 
 
 def baseline_table(
-    found: Sequence[CategoryByArm | QuantityByArm], totals: tuple[int, int], *, tested: bool = True
+    found: Sequence[CategoryByArm | QuantityByArm],
+    totals: tuple[int, int],
+    *,
+    tested: bool = True,
+    names: tuple[str, str] = (SCREENING, CONTROL),
 ) -> Table:
     """Lay out the baseline characteristics by arm (the shape of Table 1), tested or not as the plan says."""
     notes = Footnotes()
@@ -275,8 +279,7 @@ def baseline_table(
     ]
     columns: tuple[str, ...] = (
         "Characteristic",
-        f"{SCREENING} (n = {totals[0]})",
-        f"{CONTROL} (n = {totals[1]})",
+        *(f"{name} (n = {total})" for name, total in zip(names, totals, strict=True)),
         "Difference",
     )
     footnotes = [

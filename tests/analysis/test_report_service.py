@@ -223,6 +223,17 @@ def test_whoever_has_which_arm_the_dummy_dataset_is_the_same_to_the_byte():
     assert dummy(rows) != dummy(rows, b"another key")
 
 
+def test_the_sizes_of_a_dummy_allocation_do_not_say_which_arm_is_the_larger():
+    rows = ARMS[:70] + ARMS[70:100]
+    swapped = [replace(row, arm="control" if row.arm == "screening" else "screening") for row in rows]
+    keys = [f"key {n}".encode() for n in range(40)]
+
+    sizes = Counter(sum(row["dummy_arm"] == "A" for row in lines(dummy(rows, key))) for key in keys)
+
+    assert set(sizes) == {30, 70} and min(sizes.values()) > 8
+    assert [dummy(swapped, key) for key in keys[:3]] == [dummy(rows, key) for key in keys[:3]]
+
+
 def test_a_dummy_dataset_says_that_it_is_one_and_names_nobody():
     text = dummy([*ARMS, person()])
     rows = lines(text)
