@@ -56,6 +56,7 @@ FACTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "dxa_physician": ("DXAPHFL", "DXA by Physicians Flag"),
         "dxa_lumbar_spine": ("DXALSFL", "DXA of Lumbar Spine Flag"),
         "dxa_hip": ("DXAHPFL", "DXA of Hip Flag"),
+        "frax_trial": ("FRAXTRFL", "FRAX With the Trial's DXA Flag"),
         "osteoporosis": ("OPFL", "New-Onset Osteoporosis Flag"),
         "osteoporosis_trial": ("OPTRFL", "New-Onset OP by the Trial's DXA Flag"),
         "osteoporosis_lumbar_spine": ("OPLSFL", "New-Onset OP of Lumbar Spine Flag"),
@@ -76,6 +77,15 @@ FACTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "celiac_disease": ("CELIACFL", "Baseline Celiac Disease Flag"),
         "rheumatoid_arthritis": ("RAFL", "Baseline Rheumatoid Arthritis Flag"),
         "glucocorticoids": ("GCFL", "Baseline Glucocorticoids Flag"),
+    }
+)
+# As entered; without BMD is the risk before the scan, with BMD the risk after it.
+FRAX: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "frax_major": ("FRAXMAJ", "FRAX 10-Yr Major Fracture w/o BMD (%)"),
+        "frax_hip": ("FRAXHIP", "FRAX 10-Yr Hip Fracture w/o BMD (%)"),
+        "frax_major_bmd": ("FRAXMAJB", "FRAX 10-Yr Major Fracture With BMD (%)"),
+        "frax_hip_bmd": ("FRAXHIPB", "FRAX 10-Yr Hip Fracture With BMD (%)"),
     }
 )
 DRUGS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -244,6 +254,12 @@ def _course() -> Iterator[AdslVariable]:
     )
     yield _text("DXACLTR", "Class of the Trial's DXA", "dxa_class_trial", 20, BONE_CODES)
     yield _text("DXACLANY", "Class of First Qualifying DXA", "dxa_class_any", 20, BONE_CODES)
+    for field, (name, label) in FRAX.items():
+        yield AdslVariable(
+            *(name, label, "number", 8, field),
+            lambda row, field=field: getattr(row, field),  # type: ignore[misc]
+        )
+    yield _text("FRAXMDL", "FRAX Country Model and Version", "frax_model", 60)
     yield AdslVariable("BMIBL", "Baseline BMI (kg/m2)", "number", 8, "bmi", lambda row: row.bmi)
 
 

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from itertools import accumulate
 from typing import Any
 
+from analysis.accrual import Accrual, accrual, goals, planned_by
 from analysis.characteristics import BASELINE, Category, Quantity
 from analysis.consort import Intake
 from analysis.estimators import Proportion, proportion
@@ -25,6 +26,7 @@ NOT_VERIFIED = (
 def conduct_tables(rows: Sequence[SubjectRow], record: Record, intake: Intake) -> dict[str, Table]:
     """Return the tables of conduct, by name; a freeze from before they were counted has those of its rows alone."""
     return {
+        "accrual": accrual_table(accrual_of(rows, record)),
         "weeks": weeks_table(rows, record.get("calls", {})),
         "deviations": deviations_table(record.get("deviations", [])),
         "harms": harms_table(rows, record.get("fractures", {})),
@@ -55,6 +57,30 @@ def weeks_table(rows: Iterable[SubjectRow], calls: Mapping[str, int]) -> Table:
     ]
     columns = ("Week from", *counts, "Randomized so far")
     return Table("weeks", "Accrual, calls and DXA by week", columns, tuple(lines))
+
+
+def accrual_of(rows: Iterable[SubjectRow], record: Record) -> Accrual | None:
+    """Compare accrual with the plan that was kept at the freeze; None where there was none."""
+    rows = list(rows)
+    planned = goals(record.get("planned", []))
+    days = [row.randomized_on for row in rows if row.randomized_on]
+    # Nobody is followed beyond the cut-off: the longest tells how far the record goes.
+    known = [row.followed_to for row in rows if row.followed_to] + days
+    return accrual(days, planned, max(known)) if known else None
+
+
+def accrual_table(found: Accrual | None) -> Table:
+    """Lay out each goal that is over and the day of the report: planned, randomized, and the difference."""
+    due = [day for day, _ in found.planned[1:] if day < found.as_of] + [found.as_of] if found else []
+    rows = [Row(day.isoformat(), _against_plan(found, day)) for day in due if found]
+    columns = ("By", "Planned", "Randomized", "Ahead (+) or behind (−)")
+    return Table("accrual", "Accrual against plan", columns, tuple(rows), (found.words,) if found else ())
+
+
+def _against_plan(found: Accrual, day: date) -> tuple[str, ...]:
+    planned, randomized = round(planned_by(found.planned, day)), found.randomized_by(day)
+    lead = randomized - planned
+    return str(planned), str(randomized), f"{lead:+d}".replace("-", "−") if lead else "0"
 
 
 def _scans(people: Iterable[SubjectRow], arm: str) -> Counter[date]:

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Avg, Count, Max, Min, Q
 from django.db.models.functions import TruncMonth
 
+from analysis.accrual import plan_of
 from screening.models import ContactAttempt, Diagnosis, FilmDecision, Radiograph, Score, Standstill
 from screening.vocabulary import DiagnosisCode, FilmState
 from trial.models import Allocation, ProtocolDeviation, Trial
@@ -16,9 +17,11 @@ from trial.partial_dates import parse
 def conduct_record(trial: Trial, cut_off: datetime) -> dict[str, Any]:
     """Count the trial's conduct up to a moment of entry, as plain values; nobody is named."""
     return {
+        "trial_state": trial.state,
         "calls": _calls(trial, cut_off),
         "deviations": _deviations(trial, cut_off),
         "fractures": _fractures(trial, cut_off),
+        "planned": [[day.isoformat(), number] for day, number in plan_of(trial.protocol)],
         "versions": _versions(trial, cut_off),
         "months": _months(trial, cut_off),
         "standstills": [

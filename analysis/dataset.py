@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
@@ -245,7 +246,12 @@ def _outcomes(person: Participant, protocol: Protocol, facts: _Facts) -> dict[st
     return {name: _day(getattr(found, name)) for name in FOUND} | {
         "treated": bool(started),
         "drugs": frozenset(started),
+        **{name: None if value == "" else _number(value) for name, value in found.frax.columns.items()},
     }
+
+
+def _number(value: Any) -> Any:
+    return float(value) if isinstance(value, Decimal) else value
 
 
 def _day(value: Any) -> Any:
@@ -275,13 +281,14 @@ def _exam(person: Participant, row: DxaExam, measured: Sequence[DxaMeasurement])
         measurements=tuple(
             Measurement(MeasurementSite(m.site), m.t_score, m.z_score, m.bmd, m.vertebrae) for m in measured
         ),
+        frax=row.frax,
     )
 
 
 def _baseline(person: Participant) -> dict[str, Any]:
     known = getattr(person, "baseline", None)
     values = {name: getattr(known, name) if known else None for name in BASELINE_FIELDS}
-    return values | {"bmi": float(values["bmi"]) if values["bmi"] is not None else None}
+    return {name: _number(value) for name, value in values.items()}
 
 
 # --- the file ----------------------------------------------------------------------------------------------

@@ -101,12 +101,13 @@ class Document:
 
 
 # The tables that a page shows unfolded, and the section that each stands in; another one is a section of its own.
-OPEN = ("effects", "sensitivity", "further", "subgroups")
+OPEN = ("effects", "sensitivity", "further", "subgroups", "fracture_risk")
 SECTIONS: Mapping[str, str] = {
     **dict.fromkeys(("effects", "effects_post_hoc", "sensitivity"), "Effects"),
     "subgroups": "Subgroups",
     **dict.fromkeys(("baseline", "uptake"), "Participants"),
-    **dict.fromkeys(("weeks", "deviations", "harms", "missing"), "Conduct"),
+    "fracture_risk": "Risk of fracture before and after DXA",
+    **dict.fromkeys(("accrual", "weeks", "deviations", "harms", "missing"), "Conduct"),
     **dict.fromkeys(("index_test", "drift", "performance"), "The index test"),
     **dict.fromkeys(
         ("cascade_screening", "cascade_control", "cascade_low_risk"), "From examination to treatment"

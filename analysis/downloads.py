@@ -13,6 +13,7 @@ from analysis.masking import dummy_csv, in_dummy
 from analysis.models import Freeze
 from analysis.pdf import MissingGlyph, to_pdf, to_png
 from analysis.services import freezes, reports
+from analysis.services.blinded import blinded_document
 from analysis.services.documents import FIGURES, document
 from analysis.tables import to_csv
 from analysis.word import to_docx
@@ -49,6 +50,16 @@ def _png(key: str) -> Callable[[Freeze], bytes]:
 
 def _whole(write: Callable[[Document], bytes]) -> Callable[[Freeze], bytes]:
     return lambda freeze: _printed(write, document(freeze))
+
+
+def _frax(freeze: Freeze) -> str:
+    if not reports.report(freeze).fracture_risk.changes:
+        raise Refused("Nobody scanned by the trial has FRAX on record: there is nothing to draw.")
+    return FIGURES["fracture_risk"](reports.report(freeze))
+
+
+def _blinded(write: Callable[[Document], bytes]) -> Callable[[Freeze], bytes]:
+    return lambda freeze: _printed(write, blinded_document(freeze))
 
 
 def _printed(write: Callable[[T], bytes], content: T) -> bytes:
@@ -135,6 +146,7 @@ TABLES = {
     "subgroups": "Subgroups",
     "baseline": "Baseline characteristics",
     "uptake": "Predictors of uptake",
+    "fracture_risk": "Risk of fracture before and after DXA",
 }
 
 
@@ -150,17 +162,26 @@ def _by_arm() -> dict[str, Download]:
         ),
     }
     for key, label in TABLES.items():
-        found[f"{key}.csv"] = Download(label, CSV, may, _table(key))
+        found[f"{key.replace('_', '-')}.csv"] = Download(label, CSV, may, _table(key))
     for key, label in PICTURES.items():
         name = key.replace("_", "-")
         found[f"{name}.svg"] = Download(label, SVG, may, _drawn(key))
         found[f"{name}.png"] = Download(label, PNG, may, _png(key))
+    found["fracture-risk.svg"] = Download("Risk of fracture before and after DXA", SVG, may, _frax)
     found["further.svg"] = Download("Times to events", SVG, may, _drawn("further"))
     return found
 
 
 DOWNLOADS: dict[str, Download] = {
     **_by_arm(),
+    "blinded-report.pdf": Download(
+        *("The report by letter, to print", "application/pdf", P.SEE_REPORT_POOLED, _blinded(to_pdf)),
+        note="The arms are named A and B, once the trial is locked.",
+    ),
+    "blinded-report.xlsx": Download(
+        *("The report by letter, for Excel", f"{OFFICE}.spreadsheetml.sheet"),
+        *(P.SEE_REPORT_POOLED, _blinded(to_xlsx)),
+    ),
     "codebook.csv": Download("Codebook", CSV, P.DOWNLOAD_DATASET, _codebook),
     "dataset-dummy.csv": Download(
         "Dataset with a dummy allocation",

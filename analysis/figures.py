@@ -16,13 +16,17 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.dates import AutoDateLocator, DateFormatter, date2num
 from matplotlib.figure import Figure
 
+from analysis.accrual import Accrual
 from analysis.cascades import Bar
 from analysis.effects import Effect, SubgroupEffect
 from analysis.estimators import Estimate
-from analysis.formats import interval, p_equation, percent
+from analysis.formats import interval, mean_sd, p_equation, percent
+from analysis.fracture_risk import RiskChange
 from analysis.further import TimeToEvent
+from analysis.significance import Mean
 from analysis.subjects import ARM_CODES, ARMS
 from analysis.survival import Times, kaplan_meier
 
@@ -172,9 +176,9 @@ def _stack(axes: Axes, row: int, bar: Bar) -> None:
         left += width
 
 
-def _name(axes: Axes, x: float, y: float, shade: str, text: str) -> None:
-    axes.plot([x + 0.01], [y], "s", color=shade, markersize=6, clip_on=False)
-    axes.text(x + 0.03, y, text, va="center", color=INK)
+def _name(axes: Axes, x: float, y: float, shade: str, text: str, **place: Any) -> None:
+    axes.plot([x + 0.01], [y], "s", color=shade, markersize=6, clip_on=False, **place)
+    axes.text(x + 0.03, y, text, va="center", color=INK, **place)
 
 
 def boundaries(
@@ -200,11 +204,7 @@ def boundaries(
 
 def _frame(axes: Axes) -> None:
     """Leave the axis of information at z = 0 between the two boundaries, and room for the words."""
-    axes.patch.set_visible(False)
-    axes.tick_params(colors=INK)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in ("left", "bottom"))
-        spine.set_color(INK)
+    _plain(axes)
     axes.axhline(0, color=INK, linewidth=0.6)
     axes.margins(y=0.14)
     axes.set_xlim(0, 1.06)
@@ -223,12 +223,17 @@ def incidences(found: Sequence[TimeToEvent]) -> bytes:
         return _svg(figure, "Time from randomization", "; ".join(spoken))
 
 
-def _incidence(axes: Axes, timed: TimeToEvent) -> str:
+def _plain(axes: Axes) -> None:
+    """Leave two axes in the ink of the page."""
     axes.patch.set_visible(False)
     axes.tick_params(colors=INK)
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(INK)
+
+
+def _incidence(axes: Axes, timed: TimeToEvent) -> str:
+    _plain(axes)
     axes.set_title(timed.endpoint.label, color=INK, fontsize=9, loc="left")
     axes.set_xlabel("Days from randomization", color=INK)
     axes.set_ylabel("Share with the event (%)", color=INK)
@@ -250,6 +255,63 @@ def _steps(times: Times) -> tuple[list[float], list[float]]:
     end = max([step.day for step in steps] + list(times.days), default=0.0)
     last = shares[-1] if shares else 0.0
     return [0.0, *(step.day for step in steps), float(end)], [0.0, *shares, last]
+
+
+def fracture_risks(changes: Sequence[RiskChange]) -> bytes:
+    """Draw the mean of each person's risk after DXA over that before, with its standard deviation (Figure 4B)."""
+    with mpl.rc_context(STABLE):
+        figure = Figure(figsize=(WIDTH, 3.4))
+        axes = figure.add_axes((0.1, 0.13, 0.87, 0.7))
+        _plain(axes)
+        axes.set_ylabel("Risk after / before DXA", color=INK)
+        axes.set_xticks(range(len(changes)), [change.label for change in changes], color=INK)
+        axes.axhline(1, color=INK, linewidth=0.6)
+        top = 1.2 * max((_highest(group.ratio) for change in changes for group in change.groups), default=1.0)
+        axes.set_ylim(0, top)
+        for place, change in enumerate(changes):
+            axes.text(place, top, p_equation(change.test), ha="center", va="top", color=INK)
+            _risk_bars(axes, place, change)
+        for nth, group in enumerate(changes[0].groups if changes else ()):
+            _name(axes, nth / 2, 1.1, SHADES[nth], group.label, transform=axes.transAxes)
+        spoken = "; ".join(f"{c.label}, {p_equation(c.test)}: {_spoken_groups(c)}" for c in changes)
+        return _svg(figure, "Risk of fracture after DXA over that before (FRAX)", spoken)
+
+
+def _risk_bars(axes: Axes, place: int, change: RiskChange) -> None:
+    for nth, (group, shade) in enumerate(zip(change.groups, SHADES, strict=False)):
+        x, ratio = place + 0.36 * (nth - 0.5), group.ratio
+        if ratio.mean is None:
+            continue
+        axes.bar(x, ratio.mean, width=0.32, color=shade)
+        axes.plot([x, x], [ratio.mean, _highest(ratio)], color=INK, linewidth=1)
+        axes.text(x, _highest(ratio), mean_sd(ratio, 2), ha="center", va="bottom", color=INK)
+
+
+def _highest(ratio: Mean) -> float:
+    return (ratio.mean or 0.0) + (ratio.sd or 0.0)
+
+
+def _spoken_groups(change: RiskChange) -> str:
+    return ", ".join(f"{g.label} {mean_sd(g.ratio, 2)} (n = {g.ratio.n})" for g in change.groups)
+
+
+def accrual_chart(found: Accrual) -> bytes:
+    """Draw how many were randomized by each day, as steps, beside the planned line."""
+    with mpl.rc_context(STABLE):
+        figure = Figure(figsize=(WIDTH, 3.0))
+        axes = figure.add_axes((0.1, 0.14, 0.87, 0.72))
+        _plain(axes)
+        days = sorted({found.planned[0][0], *(day for day, _ in found.randomized), found.as_of})
+        so_far, goals = map(found.randomized_by, days), [number for _, number in found.planned]
+        axes.step(date2num(days), list(so_far), where="post", color=ACCENT, linewidth=1.8)
+        axes.plot(date2num([day for day, _ in found.planned]), goals, "--", color=SHADES[2], linewidth=1.4)
+        axes.set_ylim(0, 1.1 * max(found.planned[-1][1], found.so_far))
+        axes.set_ylabel("People randomized so far", color=INK)
+        axes.xaxis.set_major_locator(AutoDateLocator(maxticks=5))
+        axes.xaxis.set_major_formatter(DateFormatter("%Y-%m-%d"))
+        for nth, (label, shade) in enumerate((("Randomized", ACCENT), ("Planned", SHADES[2]))):
+            _name(axes, nth / 4, 1.08, shade, label, transform=axes.transAxes)
+        return _svg(figure, "Accrual against plan, all arms together", found.words)
 
 
 # --- SVG ---------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ _TELLS_ARM = (
     "called", "contact_outcome", "consented", "withdrawn", "allocation_error",
     "result_told", "treatment_referral", "score_told",
     "dxa_trial", "dxa_physician", "dxa_class_trial", "osteoporosis_trial", "dxa_on", "osteoporosis_on", "followed_to",
+    "frax_major", "frax_hip", "frax_major_bmd", "frax_hip_bmd", "frax_model", "frax_trial",
 )  # fmt: skip
 _TELLS_RISK = ("risk_class", "films_positive", "not_randomized_reason")
 # Only the screening arm is called and scanned by the trial; only named roles may read a control score.
@@ -71,9 +72,13 @@ def dummy_csv(text: str, key: bytes) -> str:
 
 
 def _dummy_allocation(people: Iterable[Row], key: bytes) -> dict[str, str]:
-    """Deal A and B to the study numbers of the randomized, as many of each as the arms have people."""
+    """Deal A and B to the study numbers of the randomized, as many of each as the arms have people.
+
+    Which of the two sizes A has is a lot as well: with a report by letter, a size would name its arm.
+    """
     dealt = by_lot((row for row in people if row["arm"]), key, "arm")
-    size = sum(row["arm"] == ARMS[0] for row in dealt)
+    sizes = sorted(sum(row["arm"] == arm for row in dealt) for arm in ARMS)
+    size = sizes[hmac.digest(key, b"size of A", "sha256")[0] % 2]
     return {row["study_number"]: "A" if n < size else "B" for n, row in enumerate(dealt)}
 
 

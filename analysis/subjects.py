@@ -46,6 +46,9 @@ PATIENT_RULE = "patient rule of the protocol"
 HISTORY = "clinical history before the index date"
 STATE = "participant's state"
 EXAMS = "DXA exams"
+FRAX = (
+    "FRAX as entered with the first DXA of the trial that has it, or else of a physician; never computed here"
+)
 ENDPOINT = "endpoint rule of the protocol"
 FOLLOW_UP = "follow-up of the protocol, vital status, cut-off of the freeze"
 
@@ -79,6 +82,11 @@ def fact(label: str, source: str) -> Column:
 def condition(label: str) -> Column:
     """Describe a baseline condition: None means it was not recorded, which is not "no"."""
     return fact(label, HISTORY)
+
+
+def risk(label: str) -> Column:
+    """Describe a 10-year probability; None means that nobody entered it."""
+    return Column(f"{label}, 10-year probability", "number", FRAX, unit="%")
 
 
 class SubjectRow(NamedTuple):
@@ -159,6 +167,12 @@ class SubjectRow(NamedTuple):
         date | None,
         Column("Last day of follow-up: its end, the day of death, or the cut-off", "date", FOLLOW_UP),
     ] = None
+    frax_major: Annotated[float | None, risk("FRAX major osteoporotic fracture, without BMD")] = None
+    frax_hip: Annotated[float | None, risk("FRAX hip fracture, without BMD")] = None
+    frax_major_bmd: Annotated[float | None, risk("FRAX major osteoporotic fracture, with BMD")] = None
+    frax_hip_bmd: Annotated[float | None, risk("FRAX hip fracture, with BMD")] = None
+    frax_model: Annotated[str | None, Column("Country model and version of FRAX", "text", FRAX)] = None
+    frax_trial: Annotated[bool, fact("FRAX recorded with the trial's DXA", FRAX)] = False
     treated: Annotated[bool, fact("Any anti-osteoporotic medication", "treatments")] = False
     drugs: Annotated[
         frozenset[str],

@@ -24,6 +24,7 @@ from analysis.formats import (
     percentage_points,
     share,
 )
+from analysis.fracture_risk import FractureRisk, GroupRisk
 from analysis.further import Further
 from analysis.sensitivity import Sensitivity
 from analysis.subjects import ARM_CODES, ARMS
@@ -259,7 +260,11 @@ def cascade_table(bars: Sequence[Bar], *, title: str) -> Table:
 
 
 def baseline_table(
-    found: Sequence[CategoryByArm | QuantityByArm], totals: tuple[int, int], *, tested: bool = True
+    found: Sequence[CategoryByArm | QuantityByArm],
+    totals: tuple[int, int],
+    *,
+    tested: bool = True,
+    names: tuple[str, str] = (SCREENING, CONTROL),
 ) -> Table:
     """Lay out the baseline characteristics by arm (the shape of Table 1), tested or not as the plan says."""
     notes = Footnotes()
@@ -274,8 +279,7 @@ def baseline_table(
     ]
     columns: tuple[str, ...] = (
         "Characteristic",
-        f"{SCREENING} (n = {totals[0]})",
-        f"{CONTROL} (n = {totals[1]})",
+        *(f"{name} (n = {total})" for name, total in zip(names, totals, strict=True)),
         "Difference",
     )
     footnotes = [
@@ -328,6 +332,34 @@ def _uptake_rows(found: Uptake) -> Iterator[Row]:
     yield Row(found.category.label, tuple(map(p_equation, found.tests)), heading=True, key=found.category.key)
     for label, counts in found.levels:
         yield Row(label, tuple(events_of(*count) for count in counts), 1)
+
+
+def fracture_risk_table(found: FractureRisk) -> Table:
+    """Lay out FRAX before and after DXA by ISCD indication, with each person's ratio (the shape of Figure 4B)."""
+    rows = [
+        row
+        for change in found.changes
+        for row in (
+            Row(change.label, ("", "", "", "", p_value(change.test.p)), heading=True),
+            *(_risk_row(group) for group in change.groups),
+        )
+    ]
+    columns = ("10-year risk", "People", "Before, %", "After, %", "After / before", "P")
+    footnotes = (
+        f"FRAX was recorded for {events_of(found.recorded, found.scanned)} of those scanned by the trial, as entered"
+        f" ({'; '.join(found.models) or 'model not stated'}): its algorithm is not public.",
+        "Mean ± standard deviation of complete pairs: before without BMD, after with it. Who had a risk of 0 before "
+        "has no ratio and is left out.",
+        *dict.fromkeys(f"P: {change.test.method}, of the ratios." for change in found.changes),
+    )
+    return Table(
+        "fracture_risk", "Risk of fracture before and after DXA (FRAX)", columns, tuple(rows), footnotes
+    )
+
+
+def _risk_row(group: GroupRisk) -> Row:
+    risks = (mean_sd(group.before), mean_sd(group.after), mean_sd(group.ratio, 2))
+    return Row(group.label, (str(group.ratio.n), *risks, ""), 1)
 
 
 def _methods(estimates: Iterable[Estimate]) -> str:

@@ -14,13 +14,12 @@ from analysis.calculator_forms import CALCULATIONS
 from analysis.comparison_views import comparable
 from analysis.downloads import DATASETS, DOWNLOADS, Download
 from analysis.forms import FreezeForm, PasswordForm
-from analysis.masking import pooled
 from analysis.models import Freeze
+from analysis.services.blinded import blinded_blocks, blinded_document
 from analysis.services.documents import document, status
 from analysis.services.freezes import freeze
 from analysis.services.plans import sees_arms, sign_freeze, signatures_of
 from analysis.services.prechecks import Check, Unsettled
-from analysis.services.reports import report as report_of
 from trial.blinding import arm_shown
 from trial.models import Trial, User
 from trial.pages import NOT_SAVED, SignedIn, may, page, refusals
@@ -68,13 +67,17 @@ def report(request: SignedIn, pk: UUID) -> HttpResponse:
             return redirect("report", frozen.pk)
     context = _about(request.user, frozen) | {"sign": sign, "status": list(status(frozen))}
     if not sees_arms(request.user, frozen):
-        found = report_of(frozen)
-        stem = [(box, found.flow.left.get(box.key)) for box in found.flow.stem]
-        return render(
-            request, "analysis/report_pooled.html", context | {"pooled": pooled(found.rows), "stem": stem}
-        )
+        return render(request, "analysis/report_pooled.html", context | _blinded(frozen))
     arm_shown(request.user, f"report {frozen.pk}")
     return render(request, "analysis/report.html", context | {"blocks": document(frozen).blocks})
+
+
+def _blinded(frozen: Freeze) -> dict[str, object]:
+    """Return the report for whoever sees no arm: with letters, or without and why."""
+    try:
+        return {"blocks": blinded_document(frozen).blocks}
+    except Refused as no:
+        return {"blocks": list(blinded_blocks(frozen)), "no_letters": str(no)}
 
 
 def _about(user: User, frozen: Freeze) -> dict[str, object]:
@@ -114,7 +117,8 @@ def download(request: SignedIn, pk: UUID, name: str) -> HttpResponse:
 
 def _downloads(user: User, frozen: Freeze) -> dict[str, Download]:
     """Return the files of this freeze that the user may have."""
-    held = {P.DOWNLOAD_DATASET} if _sees(user, frozen, P.DOWNLOAD_DATASET) else set()
+    held = {P.SEE_REPORT_POOLED}  # or the freeze would not be seen
+    held |= {P.DOWNLOAD_DATASET} if _sees(user, frozen, P.DOWNLOAD_DATASET) else set()
     held |= {P.SEE_REPORT_BY_ARM} if sees_arms(user, frozen) else set()
     found = {name: d for name, d in DOWNLOADS.items() if d.permission in held}
     if {P.DOWNLOAD_DATASET, P.SEE_REPORT_BY_ARM} <= held:

@@ -2,18 +2,32 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.db.models import Count, Model, Q
 from django.urls import reverse
+from django.utils.safestring import mark_safe
 
+from analysis.accrual import Accrual, accrual, plan_of
+from analysis.figures import accrual_chart
 from screening.models import DxaExam, Radiograph, Receipt, Referral, RiskAssessment, Standstill
 from screening.risk import RiskClass
 from screening.services import scoring
 from screening.steps import EXAM_STEPS, FILE_STEPS, FILM_STEPS, OFFER_STEPS, intake_sentence
+from trial import clock
 from trial.blinding import deviations_for
-from trial.models import CodeBreak, Membership, Participant, ProtocolDeviation, ProtocolVersion, Trial, User
+from trial.models import (
+    Allocation,
+    CodeBreak,
+    Membership,
+    Participant,
+    ProtocolDeviation,
+    ProtocolVersion,
+    Trial,
+    User,
+)
 from trial.roles import Permission
 from trial.services.delegation import ENTRY_STEPS
 from trial.states import ProtocolState
@@ -41,9 +55,20 @@ class Board(NamedTuple):
     films: list[Number]
     people: list[Number]
     tasks: list[Number]
+    accrual: Accrual | None  # against what the protocol in force planned
     set_aside: list[Number]
     last_film: datetime | None
     standstill: Standstill | None  # why no score is made now
+
+    @property
+    def accrual_drawing(self) -> str:
+        """Return accrual against plan as a drawing of ours."""
+        return mark_safe(_drawing(self.accrual)) if self.accrual else ""  # noqa: S308
+
+
+@lru_cache(maxsize=16)
+def _drawing(found: Accrual) -> str:
+    return accrual_chart(found).decode()
 
 
 class Step(NamedTuple):
@@ -108,17 +133,29 @@ def boards(user: User) -> list[Board]:
 def _board(user: User, trial: Trial) -> Board:
     here = Q(trial=trial) | Q(trial__isnull=True)
     held = {p for p in Permission if Membership.objects.granting(user, p).filter(here).exists()}
+    version = trial.versions.filter(state=ProtocolState.ACTIVE).first()
     last = Radiograph.objects.visible_to(user).filter(trial=trial).order_by("-received_at").first()
     return Board(
         trial=trial,
-        version=trial.versions.filter(state=ProtocolState.ACTIVE).first(),
+        version=version,
         films=_with_total(_numbers(user, trial, FILMS, held)),
+        accrual=_accrual(user, version) if version else None,
         set_aside=_reasons(user, trial),
         last_film=last.received_at if last else None,
         standstill=scoring.standstill(trial) if P.SEE_INTAKE in held else None,
         people=_numbers(user, trial, PEOPLE, held),
         tasks=_numbers(user, trial, TASKS, held),
     )
+
+
+def _accrual(user: User, version: ProtocolVersion) -> Accrual | None:
+    """Compare the trial's accrual with its plan; who sees one site alone sees no part of a whole."""
+    trial = version.trial
+    whole = Membership.objects.granting(user, P.SEE_PARTICIPANTS).filter(trial=trial, site__isnull=True)
+    if not version.protocol.accrual or not whole.exists():
+        return None
+    days = Allocation.objects.filter(participant__trial=trial).values_list("randomized_on", flat=True)
+    return accrual(days, plan_of(version.protocol), clock.now(trial).date())
 
 
 def _numbers(user: User, trial: Trial, flow: tuple[Step, ...], held: set[Permission]) -> list[Number]:

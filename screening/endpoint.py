@@ -26,6 +26,7 @@ from screening.densitometry import (
     who_class,
     why_no_class,
 )
+from screening.frax import NO_FRAX, Frax
 from trial.eligibility import PriorEvent, was_earlier
 from trial.partial_dates import PartialDate
 from trial.protocol import Protocol
@@ -45,6 +46,7 @@ class Exam:
     age: int | None
     menopause: MenopausalStatus | None = None
     measurements: tuple[Measurement, ...] = ()
+    frax: Frax = NO_FRAX
 
     @property
     def bone_class(self) -> BoneClass | None:
@@ -71,7 +73,8 @@ class Findings:
 
     ``dxa_on`` is the day of the first exam; ``dxa_class_any`` and ``dxa_class_trial`` are the class of the first that
     has one, ``osteoporosis_on`` the day of the first that shows osteoporosis; ``unclear_exams`` were left out for a
-    partial date.
+    partial date. ``frax`` is that of the first of the trial's exams with one, or else of any other, as
+    ``frax_trial`` tells.
     """
 
     dxa: bool
@@ -90,6 +93,8 @@ class Findings:
     osteoporosis_hip: bool
     osteoporosis_on: PartialDate | None
     unclear_exams: int
+    frax: Frax
+    frax_trial: bool
 
 
 def findings(protocol: Protocol, exams: Iterable[Exam], history: Iterable[PriorEvent]) -> Findings:
@@ -99,6 +104,7 @@ def findings(protocol: Protocol, exams: Iterable[Exam], history: Iterable[PriorE
     earlier = had_earlier(protocol, recorded, history)
     shown = [] if earlier else [e for e in counted if e.bone_class is BoneClass.OSTEOPOROSIS]
     new = [] if earlier else counted
+    with_frax = sorted((e for e in counted if e.frax.recorded), key=lambda e: not e.by_trial)
     return Findings(
         dxa=bool(counted),
         dxa_on=counted[0].on if counted else None,
@@ -116,6 +122,8 @@ def findings(protocol: Protocol, exams: Iterable[Exam], history: Iterable[PriorE
         osteoporosis_hip=any(e.osteoporosis_at(HIP) for e in new),
         osteoporosis_on=shown[0].on if shown else None,
         unclear_exams=sum(in_period(protocol, e.on) is None for e in recorded),
+        frax=with_frax[0].frax if with_frax else NO_FRAX,
+        frax_trial=bool(with_frax) and with_frax[0].by_trial,
     )
 
 

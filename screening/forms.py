@@ -1,9 +1,7 @@
 """What is typed or imported about scans, diagnoses and drugs: one form for page and file."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -11,18 +9,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
-from screening.densitometry import (
-    Check,
-    Level,
-    Measurement,
-    MeasurementSite,
-    MenopausalStatus,
-    check_bmd,
-    check_t_score,
-    check_z_score,
-    parse_score,
-    vertebrae_used,
-)
+from screening.densitometry import Measurement, MeasurementSite, MenopausalStatus
+from screening.frax import Frax
+from screening.measured_fields import FRAX, PARTS, VERTEBRAE, frax_fields, measured_names, site_fields
 from screening.models import DxaExam
 from screening.referrals import Attendance, ContactOutcome, IdentityCheck, Means
 from screening.vocabulary import DiagnosisCode, DrugClass, Told
@@ -32,7 +21,6 @@ from trial.forms import (
     LocalForm,
     MomentField,
     PageForm,
-    ParsedField,
     PartialDateField,
     WordField,
     plain,
@@ -41,39 +29,6 @@ from trial.forms import (
 from trial.models import Arm, Site
 from trial.partial_dates import PartialDate
 
-
-class MeasuredField(ParsedField):
-    """A T-score, Z-score or BMD as people type it; a value no bone can have is refused here."""
-
-    def __init__(self, check: Callable[[Decimal], Check], decimals: int, **kwargs: Any) -> None:
-        super().__init__(required=False, max_length=12, **kwargs)
-        self.check, self.decimals = check, decimals
-        self.widget.attrs |= {"inputmode": "decimal", "autocomplete": "off"}
-
-    def read(self, text: str) -> Decimal:
-        """Read the number and refuse an impossible one; an unusual one is asked about when it is saved."""
-        value = parse_score(text)
-        check = self.check(value)
-        if check.level is Level.REFUSED:
-            raise ValueError(check.message)
-        if value != round(value, self.decimals):
-            raise ValueError(f"{value}: at most {self.decimals} decimals are kept. Round it.")
-        return value
-
-
-class VertebraeField(ParsedField):
-    """The lumbar vertebrae used, such as L1-L4 or L1, L3, L4; kept as typed."""
-
-    def read(self, text: str) -> str:
-        """Refuse what names no vertebra."""
-        listed = plain(text).upper()
-        vertebrae_used(listed)
-        return listed
-
-
-# Field name ending -> attribute of a Measurement.
-PARTS = {"t": "t_score", "z": "z_score", "bmd": "bmd"}
-VERTEBRAE = "lumbar_spine_vertebrae"
 COMMON_SITES = (MeasurementSite.LUMBAR_SPINE, MeasurementSite.FEMORAL_NECK, MeasurementSite.TOTAL_HIP)
 
 
@@ -81,7 +36,7 @@ class DxaForm(DatedForm):
     """One DXA exam: when, on what, and a row for each site of measurement.
 
     The fields of a site are ``<site>_t``, ``<site>_z`` and ``<site>_bmd``; the spine also has
-    ``lumbar_spine_vertebrae``.
+    ``lumbar_spine_vertebrae``. FRAX has four probabilities and its model, ``frax_…``.
     """
 
     exam_date = PartialDateField(label="Date of the exam")
@@ -94,8 +49,10 @@ class DxaForm(DatedForm):
         self.sex = sex
 
     def further_fields(self) -> dict[str, forms.Field]:
-        """Return the fields of each site of measurement."""
-        return {name: field for site in MeasurementSite for name, field in _site_fields(site).items()}
+        """Return the fields of each site of measurement, and of FRAX."""
+        return {
+            n: field for site in MeasurementSite for n, field in site_fields(site).items()
+        } | frax_fields()
 
     def clean_menopausal_status(self) -> MenopausalStatus | None:
         """Refuse a menopausal status of a man."""
@@ -110,7 +67,7 @@ class DxaForm(DatedForm):
         given = {name for name in measured_names() if plain(self.data.get(self.add_prefix(name)))}
         if not given:
             self.add_error(None, "Enter at least one site of measurement with a T-score, Z-score or BMD.")
-        elif cleaned.get(VERTEBRAE) and not given & set(_names(MeasurementSite.LUMBAR_SPINE)):
+        elif cleaned.get(VERTEBRAE) and not given & set(measured_names(MeasurementSite.LUMBAR_SPINE)):
             self.add_error(VERTEBRAE, "Vertebrae without a value. Enter the spine's T-score or BMD.")
         return cleaned
 
@@ -121,6 +78,15 @@ class DxaForm(DatedForm):
     def measurements(self) -> list[Measurement]:
         """Return the sites that have a value so far, valid ones only."""
         return [m for site in MeasurementSite if (m := self._measurement(site))]
+
+    def frax(self) -> Frax:
+        """Return what was typed of FRAX so far, valid values only."""
+        found = {name.removeprefix("frax_"): self.cleaned_data.get(name) for name in FRAX}
+        return Frax(**found | {"model": found["model"] or ""})
+
+    def frax_rows(self) -> list[forms.BoundField]:
+        """Return the fields of FRAX, for the page."""
+        return [self[name] for name in FRAX]
 
     def _measurement(self, site: MeasurementSite) -> Measurement | None:
         found = {PARTS[part]: self.cleaned_data.get(f"{site}_{part}") for part in PARTS}
@@ -140,7 +106,7 @@ class Row:
     @property
     def fields(self) -> list[forms.BoundField]:
         """Return T-score, Z-score and BMD, and the vertebrae where there are any."""
-        names = [*_names(self.site), f"{self.site}_vertebrae"]
+        names = [*measured_names(self.site), f"{self.site}_vertebrae"]
         return [self.form[name] for name in names if name in self.form.fields]
 
     @property
@@ -185,29 +151,6 @@ class DxaCorrectionForm(DxaForm):
         return f"{words}: {found['note']}" if found["note"] else words
 
 
-def _names(site: MeasurementSite) -> list[str]:
-    return [f"{site}_{part}" for part in PARTS]
-
-
-def measured_names() -> list[str]:
-    """Return the names of all fields that hold a measured value."""
-    return [name for site in MeasurementSite for name in _names(site)]
-
-
-def _site_fields(site: MeasurementSite) -> dict[str, forms.Field]:
-    said, signed = site.words.capitalize(), forms.TextInput({"data-signed": ""})
-    fields: dict[str, forms.Field] = {
-        f"{site}_t": MeasuredField(check_t_score, 1, label=f"{said}: T-score", widget=signed),
-        f"{site}_z": MeasuredField(check_z_score, 1, label=f"{said}: Z-score", widget=signed),
-        f"{site}_bmd": MeasuredField(check_bmd, 3, label=f"{said}: BMD (g/cm²)"),
-    }
-    if site == MeasurementSite.LUMBAR_SPINE:
-        fields[VERTEBRAE] = VertebraeField(
-            max_length=16, required=False, label="Vertebrae used", help_text="Such as L1-L4 or L1, L3, L4."
-        )
-    return fields
-
-
 def typed(exam: DxaExam) -> dict[str, Any]:
     """Return an exam on record as the form's initial values."""
     values = {
@@ -215,7 +158,7 @@ def typed(exam: DxaExam) -> dict[str, Any]:
         for m in exam.measurements.all()
         for part, attribute in (*PARTS.items(), ("vertebrae", "vertebrae"))
     }
-    named = ("exam_date", "device", "reference_database", "menopausal_status")
+    named = ("exam_date", "device", "reference_database", "menopausal_status", *FRAX)
     return values | {name: getattr(exam, name) for name in named}
 
 

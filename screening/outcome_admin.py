@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 
+from screening.frax import NO_FRAX
 from screening.models import Diagnosis, DxaExam, DxaMeasurement, Treatment
 from screening.steps import EXAM_STEPS
 from trial.conduct_admin import WHEN, OfParticipant
@@ -75,6 +76,7 @@ class DxaExamAdmin(OfOutcome):
         "device",
         "reference_database",
         "menopausal_status",
+        *NO_FRAX.columns,
         "source",
         "entered_in_error",
         *WHEN,

@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from screening.densitometry import Measurement, MeasurementSite, MenopausalStatus, parse_score
+from screening.frax import Frax
 from screening.models import ContactAttempt, DxaExam, DxaMeasurement, Radiograph, Referral, RiskAssessment
 from screening.referrals import ContactOutcome, IdentityCheck
 from screening.vocabulary import ReceiptOutcome
@@ -137,17 +138,30 @@ class MeasurementSerializer(serializers.ModelSerializer):
         fields = ["site", "vertebrae", "bmd", "t_score", "z_score"]
 
 
+class FraxSerializer(serializers.Serializer):
+    """10-year probabilities of fracture in percent as FRAX printed them, before (without BMD) and after the scan."""
+
+    major = ScoreField(allow_null=True, default=None)
+    hip = ScoreField(allow_null=True, default=None)
+    major_bmd = ScoreField(allow_null=True, default=None)
+    hip_bmd = ScoreField(allow_null=True, default=None)
+    model = serializers.CharField(
+        max_length=60, allow_blank=True, default="", help_text="Country model and version, as printed."
+    )
+
+
 class DxaExamSerializer(serializers.ModelSerializer):
     """A DXA exam; by which route somebody came to it is not said."""
 
     study_number = serializers.CharField(source="participant.study_number")
     measurements = MeasurementSerializer(many=True)
+    frax = FraxSerializer()
 
     class Meta:
         model = DxaExam
         fields = [
             *("id", "study_number", "exam_date", "device", "reference_database"),
-            *("menopausal_status", "measurements"),
+            *("menopausal_status", "measurements", "frax"),
         ]
 
 
@@ -160,6 +174,7 @@ class NewExamSerializer(serializers.Serializer):
     reference_database = serializers.CharField(max_length=80, allow_blank=True, default="")
     menopausal_status = serializers.ChoiceField(choices(MenopausalStatus), allow_blank=True, default="")
     measurements = MeasurementSerializer(many=True)
+    frax = FraxSerializer(required=False)
     confirmed = serializers.BooleanField(
         default=False, help_text="Send true after “please_confirm”, to save as it is."
     )
@@ -171,4 +186,4 @@ class NewExamSerializer(serializers.Serializer):
         measured = [
             Measurement(**m | {"site": MeasurementSite(m["site"])}) for m in given.pop("measurements")
         ]
-        return given | {"measurements": measured}
+        return given | {"measurements": measured, "frax": Frax(**given.get("frax", {}))}

@@ -19,6 +19,7 @@ from typing import Any
 from trial.allocation_rules import rule_faults
 from trial.canonical import checksum
 from trial.protocol_parts import (
+    AccrualGoal,
     Allocation,
     AllowedDrug,
     ArmName,
@@ -82,6 +83,9 @@ class Protocol:
     primary_endpoint: Endpoint
     provenance: Mapping[str, Source] = field(hash=False)
     quality_control: QualityControl | None = None  # None, from before it was asked for, means to hold
+    accrual: tuple[
+        AccrualGoal, ...
+    ] = ()  # from nobody on the index date on; none planned: nothing is compared
 
     @property
     def looks_at_pictures(self) -> bool:
@@ -114,6 +118,8 @@ class Protocol:
             del plain["score"]["kind"]
         if self.quality_control is None:
             del plain["quality_control"]
+        if not self.accrual:
+            del plain["accrual"]
         return plain
 
     def sha256(self) -> str:
@@ -130,6 +136,7 @@ class Protocol:
             index_date=self.index_date + move,
             alive_on=self.alive_on + move,
             follow_up_end=self.follow_up_end + move,
+            accrual=tuple(replace(goal, by=goal.by + move) for goal in self.accrual),
         )
 
     def amended(self, changes: Mapping[str, Any], *, note: str) -> "Protocol":
@@ -214,6 +221,7 @@ def _read(r: Reader) -> Protocol:
         primary_endpoint=r.code("primary_endpoint", Endpoint),
         provenance=_read_provenance(r.part("provenance")),
         quality_control=r.optional("quality_control", lambda: r.code("quality_control", QualityControl)),
+        accrual=r.optional("accrual", lambda: tuple(map(AccrualGoal.read, r.items("accrual")))) or (),
     )
 
 
@@ -231,6 +239,7 @@ def _faults(p: Protocol) -> list[Problem]:
     """Return what is wrong between fields that are each right by themselves."""
     return [
         *_date_faults(p),
+        *_accrual_faults(p),
         *_allocation_faults(p.allocation),
         *_policy_faults(p),
         *_blinding_faults(p),
@@ -253,6 +262,16 @@ def _date_faults(p: Protocol) -> Iterator[Problem]:
         limit = f"{window_end} ({p.referral_window_days} days past the index date) or later"
         also = ("index_date", "referral_window_days")
         yield Problem("follow_up_end", str(p.follow_up_end), limit, "Follow up at least as long.", also)
+
+
+def _accrual_faults(p: Protocol) -> Iterator[Problem]:
+    before = AccrualGoal(p.index_date, 0)
+    for place, goal in enumerate(p.accrual):
+        if goal.by <= before.by or goal.randomized <= before.randomized:
+            limit = f"after {before.by} and more than {before.randomized}"
+            value = f"{goal.randomized} by {goal.by}"
+            yield Problem(f"accrual[{place}]", value, limit, "Let day and number rise.", ("index_date",))
+        before = goal
 
 
 def _allocation_faults(a: Allocation) -> Iterator[Problem]:
@@ -310,7 +329,7 @@ def _provenance_faults(p: Protocol) -> Iterator[Problem]:
             remedy = "Say who gave the value and add a note."
             yield Problem(f"provenance.{path}", MISSING, "one of " + ", ".join(Origin), remedy)
     # What may be told of as it was taken back.
-    paths |= {"score.kind", "quality_control", *(f"allocation.{name}" for name in WHERE_TAKEN)}
+    paths |= {"score.kind", "quality_control", "accrual", *(f"allocation.{name}" for name in WHERE_TAKEN)}
     for entry in sorted(told):
         if not any(path == entry or path.startswith(f"{entry}.") for path in paths):
             yield Problem(f"provenance.{entry}", entry, "about a field that exists", "Correct the name.")

@@ -314,6 +314,19 @@ class Contact:
 
 
 @dataclass(frozen=True)
+class AccrualGoal:
+    """How many people are planned to be randomized by the end of a day."""
+
+    by: date
+    randomized: int
+
+    @classmethod
+    def read(cls, r: Reader) -> "AccrualGoal":
+        """Read the part."""
+        return r.done(cls(r.day("by"), r.whole("randomized", 1, 10_000_000)))
+
+
+@dataclass(frozen=True)
 class Source:
     """Who gave a field's value, and what is to be said about it."""
 

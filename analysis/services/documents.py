@@ -8,7 +8,14 @@ from typing import Any
 from analysis.cascades import Bar
 from analysis.consort_svg import to_svg
 from analysis.document import Document, Drawing, Heading, Paragraph, body, headline
-from analysis.figures import cascade, forest_of_effects, forest_of_subgroups, incidences
+from analysis.figures import (
+    accrual_chart,
+    cascade,
+    forest_of_effects,
+    forest_of_subgroups,
+    fracture_risks,
+    incidences,
+)
 from analysis.models import Freeze
 from analysis.plan_prose import Section, methods_text
 from analysis.services.reports import Report, report
@@ -16,7 +23,7 @@ from trial.models import TrialKind
 
 
 @lru_cache(maxsize=32)
-def drawn(draw: Callable[[Any], bytes], content: tuple) -> str:
+def drawn(draw: Callable[[Any], bytes], content: tuple | None) -> str:
     """Draw a figure once: a page and several files show it."""
     return draw(content).decode()
 
@@ -31,6 +38,8 @@ FIGURES: Mapping[str, Callable[[Report], str]] = {
     "effects": lambda found: drawn(forest_of_effects, tuple(found.effects)),
     "subgroups": lambda found: drawn(forest_of_subgroups, tuple(found.subgroups)),
     "further": lambda found: drawn(incidences, found.further.timed),
+    "fracture_risk": lambda found: drawn(fracture_risks, found.fracture_risk.changes),
+    "accrual": lambda found: drawn(accrual_chart, found.accrual),
     "cascade_screening": lambda found: drawn(_cascade, tuple(found.cascades["screening"])),
     "cascade_control": lambda found: drawn(_cascade, tuple(found.cascades["control"])),
     "cascade_low_risk": lambda found: drawn(_cascade, tuple(found.cascades["low_risk"])),

@@ -7,10 +7,11 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from analysis import dataset
+from analysis.accrual import Accrual
 from analysis.agreement import check_effects, check_flow, check_subgroups
 from analysis.cascades import Bar, cascade
 from analysis.characteristics import PREDICTORS, STEPS, baseline, uptake
-from analysis.conduct import Record, conduct_tables
+from analysis.conduct import Record, accrual_of, conduct_tables
 from analysis.consort import Flow, Intake, flow
 from analysis.effects import (
     DETECTED,
@@ -23,6 +24,7 @@ from analysis.effects import (
     effects,
     subgroup_effect,
 )
+from analysis.fracture_risk import FractureRisk, fracture_risk
 from analysis.further import Further, further
 from analysis.models import Freeze
 from analysis.plan import UNPLANNED, Plan, read
@@ -35,6 +37,7 @@ from analysis.tables import (
     baseline_table,
     cascade_table,
     effect_table,
+    fracture_risk_table,
     further_table,
     sensitivity_table,
     subgroup_table,
@@ -56,6 +59,8 @@ class Report:
     subgroups: list[SubgroupEffect]
     further: Further
     cascades: dict[str, list[Bar]]
+    fracture_risk: FractureRisk
+    accrual: Accrual | None
     tables: dict[str, Table]
 
     @property
@@ -106,6 +111,7 @@ def make_report(
         "control": cascade(CONTROL_ARM.select(rows), CONTROL_ARM.label, offered=False),
         "low_risk": cascade(LOW_RISK.select(rows), LOW_RISK.label, offered=False),
     }
+    risks = fracture_risk(rows)
     tables = {
         "effects": effect_table(found, population=people.label, post_hoc=not planned),
         "effects_post_hoc": effect_table(others, population=people.label, post_hoc=True),
@@ -113,10 +119,25 @@ def make_report(
         "further": further_table(beyond, post_hoc=not planned),
         "subgroups": subgroup_table(groups, population=people.label, post_hoc=not planned),
         **_descriptions(rows, plan),
+        "fracture_risk": fracture_risk_table(risks),
         **conduct_tables(rows, conduct, intake),
         **{f"cascade_{name}": cascade_table(bars, title=bars[0].label) for name, bars in cascades.items()},
     }
-    return Report(rows, plan, planned, counted, found, others, tested, groups, beyond, cascades, tables)
+    return Report(
+        rows,
+        plan,
+        planned,
+        counted,
+        found,
+        others,
+        tested,
+        groups,
+        beyond,
+        cascades,
+        risks,
+        accrual_of(rows, conduct),
+        tables,
+    )
 
 
 def _effects(members: Sequence[SubjectRow], plan: Plan, *, planned: bool) -> list[Effect]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from numpy.random import Generator, default_rng
@@ -15,6 +16,7 @@ from screening.densitometry import (
     classify,
     parse_score,
 )
+from screening.frax import Frax
 from screening.models import Appointment, ContactAttempt, Diagnosis, DxaExam, Referral, Treatment
 from screening.referrals import TOLD, AppointmentEvent, ContactOutcome, IdentityCheck
 from screening.services import outcomes, referral
@@ -120,6 +122,7 @@ class Staff:
             device="Densitometer A",
             reference_database="NHANES III",
             menopausal_status=MenopausalStatus.POSTMENOPAUSAL if person.sex == "female" else "",
+            frax=_made_up_frax(found),
             by=self.recorder,
             confirmed=True,
         )
@@ -178,3 +181,13 @@ def _measurements(person: MadeUp, rng: Generator) -> list[Measurement]:
         vertebrae = "L1-L4" if site is MeasurementSite.LUMBAR_SPINE else ""
         found.append(Measurement(site, t_score=t_score, z_score=None, bmd=None, vertebrae=vertebrae))
     return found
+
+
+def _made_up_frax(measured: Sequence[Measurement]) -> Frax:
+    """Return plausible probabilities: higher for thinner bone once BMD is known. They are not FRAX's."""
+    lowest = min(m.t_score for m in measured if m.t_score is not None)
+    major, hip = Decimal("8.0"), Decimal("2.5")
+    factor = max(Decimal("0.5"), 1 - (lowest + 1) * Decimal("0.4"))
+    return Frax(
+        major, hip, round(major * factor, 1), round(hip * factor * factor, 1), "made up for the demonstration"
+    )

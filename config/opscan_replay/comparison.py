@@ -86,7 +86,8 @@ class Comparison:
 def compare(rows: Sequence[SubjectRow], paper: Paper) -> list[Comparison]:
     """Compare every printed number that counts can give: Figures 2, 3, 4A and 5, and Tables 1 and 2.
 
-    Left out, for they need patient data: means of age and body mass index (Table 1), and Figure 4B.
+    Left out, for they need patient data: means of age and body mass index (Table 1), and Figure 4B, whose FRAX
+    values no row can be given: the paper prints means and deviations of ratios, not how many people they are of.
     """
     return [
         *_figure_2(rows, paper["fig2"]),

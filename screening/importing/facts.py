@@ -3,13 +3,15 @@
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID
 
 from screening.densitometry import Measurement, MeasurementSite
-from screening.forms import DiagnosisForm, DxaForm, MedicationForm, measured_names
+from screening.forms import DiagnosisForm, DxaForm, MedicationForm
+from screening.frax import Frax
 from screening.importing.plan import WHY, Entry, Kind, RowRefused, Track, Verdict
+from screening.measured_fields import measured_names
 from screening.models import Diagnosis, DxaExam, DxaMeasurement, Treatment
 from screening.services import extracts, outcomes
 from screening.services.extracts import DatedFact, NewExam
@@ -20,6 +22,7 @@ from trial.services.trials import Refused
 
 SOURCE = "import"
 DETAILS = ("device", "reference_database", "menopausal_status")
+FRAX = tuple(f.name for f in fields(Frax))
 VALUES = ("t_score", "z_score", "bmd", "vertebrae")
 YES = ("yes", "y", "1", "true")
 HOW_TO_CONFIRM = "If that is right, set the column confirmed to yes."
@@ -90,13 +93,15 @@ class Exam:
     day: PartialDate
     measurements: tuple[Measurement, ...]
     details: Mapping[str, str]
+    frax: Frax
     confirmed: bool
 
     def values(self) -> dict[tuple[str, str], Any]:
         """Return everything stated, by site and name."""
         found: dict[tuple[str, str], Any] = {("", name): text for name, text in self.details.items() if text}
+        found |= _stated("frax", FRAX, self.frax)
         for m in self.measurements:
-            found |= {(m.site, name): v for name in VALUES if (v := getattr(m, name)) not in (None, "")}
+            found |= _stated(m.site, VALUES, m)
         return found
 
 
@@ -128,7 +133,7 @@ class DxaExams(Kind):
             outcomes.check_date(participant, found["exam_date"], "DXA")
         details = {name: str(found[name] or "") for name in DETAILS}
         confirmed = plain(cells.get("confirmed")).lower() in YES
-        return Exam(found["exam_date"], tuple(self.form.measurements()), details, confirmed)
+        return Exam(found["exam_date"], tuple(self.form.measurements()), details, self.form.frax(), confirmed)
 
     def key(self, entry: Entry) -> Hashable:
         # A second scan of a day must be meant; once confirmed, rows of one day are exams of their own.
@@ -157,13 +162,14 @@ class DxaExams(Kind):
 
     def _ask(self, exam: Exam) -> None:
         with refusing_the_row():
-            unusual = outcomes.check_measurements(exam.measurements)
+            unusual = outcomes.check_measurements(exam.measurements, exam.frax)
         if unusual and not exam.confirmed:
             raise RowRefused("please_confirm", f"{' '.join(unusual)} {HOW_TO_CONFIRM}")
 
     def write(self, new: Sequence[Entry], changed: Sequence[Entry], *, by: User | None, track: Track) -> None:
         exams = [
-            NewExam(e.who, e.fact.day, e.fact.measurements, e.fact.details, e.fact.confirmed) for e in new
+            NewExam(e.who, e.fact.day, e.fact.measurements, e.fact.details, e.fact.frax, e.fact.confirmed)
+            for e in new
         ]
         extracts.record_exams(exams, by=by, source=SOURCE)
         for entry in track(changed, "exams completed"):
@@ -173,11 +179,12 @@ class DxaExams(Kind):
         merged: dict[str, dict[str, Any]] = defaultdict(dict)
         for (site, name), value in (_recorded(on_record) | exam.values()).items():
             merged[site][name] = value
-        details = merged.pop("", {})
+        details, frax = merged.pop("", {}), merged.pop("frax", {})
         outcomes.change_dxa(
             on_record,
             exam_date=exam.day,
             measurements=[Measurement(MeasurementSite(site), **values) for site, values in merged.items()],
+            frax=Frax(**frax),
             by=by,
             why=WHY,
             confirmed=exam.confirmed,
@@ -185,12 +192,16 @@ class DxaExams(Kind):
         )
 
 
+def _stated(of: str, names: Sequence[str], values: object) -> dict[tuple[str, str], Any]:
+    return {(of, name): value for name in names if (value := getattr(values, name)) not in (None, "")}
+
+
 def _recorded(exam: DxaExam) -> dict[tuple[str, str], Any]:
     """Return everything on record of an exam, in the form of `Exam.values`."""
     rows: list[DxaMeasurement] = list(exam.measurements.all())
-    found: dict[tuple[str, str], Any] = {("", n): text for n in DETAILS if (text := getattr(exam, n))}
+    found = _stated("", DETAILS, exam) | _stated("frax", FRAX, exam.frax)
     for row in rows:
-        found |= {(row.site, name): v for name in VALUES if (v := getattr(row, name)) not in (None, "")}
+        found |= _stated(row.site, VALUES, row)
     return found
 
 

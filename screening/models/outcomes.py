@@ -1,9 +1,14 @@
 """What was found and done, in both arms and by any route."""
 
+from functools import reduce
+from operator import or_
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 
 from screening.densitometry import MeasurementSite, MenopausalStatus
+from screening.frax import RISK_LIMITS, Frax
 from screening.models.referrals import Appointment
 from screening.vocabulary import (
     DiagnosisCode,
@@ -20,6 +25,13 @@ from trial.models import (
     tracked,
 )
 from trial.roles import Permission
+
+PROBABILITIES = ("frax_major", "frax_hip", "frax_major_bmd", "frax_hip_bmd")
+
+
+def probability(label: str) -> Any:
+    """Return a column for a probability in percent with one decimal, if anybody entered it."""
+    return models.DecimalField(label, max_digits=4, decimal_places=1, null=True, blank=True)
 
 
 class Standing(models.Manager.from_queryset(ScopedQuerySet)):  # type: ignore[misc]
@@ -60,9 +72,38 @@ class DxaExam(Outcome):
     device = models.CharField(max_length=80, blank=True)
     reference_database = models.CharField(max_length=80, blank=True)
     menopausal_status = models.CharField(max_length=16, choices=choices(MenopausalStatus), blank=True)
+    frax_major = probability("FRAX major osteoporotic, without BMD (%)")
+    frax_hip = probability("FRAX hip, without BMD (%)")
+    frax_major_bmd = probability("FRAX major osteoporotic, with BMD (%)")
+    frax_hip_bmd = probability("FRAX hip, with BMD (%)")
+    frax_model = models.CharField(
+        "FRAX model",
+        max_length=60,
+        blank=True,
+        help_text="Country model and version, as printed. FRAX is recorded as entered, never computed here.",
+    )
 
     class Meta:
         ordering = ["exam_date"]
+        constraints = [
+            *(
+                models.CheckConstraint(
+                    condition=Q(**{f"{name}__isnull": True}) | Q(**{f"{name}__range": RISK_LIMITS}),
+                    name=f"{name}_range",
+                )
+                for name in PROBABILITIES
+            ),
+            models.CheckConstraint(
+                condition=Q(frax_model="")
+                | reduce(or_, (Q(**{f"{name}__isnull": False}) for name in PROBABILITIES)),
+                name="a_frax_model_gave_something",
+            ),
+        ]
+
+    @property
+    def frax(self) -> Frax:
+        """Return what was entered of FRAX."""
+        return Frax(*(getattr(self, name) for name in (*PROBABILITIES, "frax_model")))
 
 
 @tracked()

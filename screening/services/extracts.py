@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.models import Model
 
 from screening.densitometry import Measurement
+from screening.frax import Frax
 from screening.models import Appointment, Diagnosis, DxaExam, DxaMeasurement, Treatment
 from screening.referrals import AppointmentState
 from screening.services import outcomes
@@ -69,6 +70,7 @@ class NewExam(NamedTuple):
     day: PartialDate
     measurements: Sequence[Measurement]
     details: Mapping[str, str]
+    frax: Frax
     confirmed: bool
 
 
@@ -98,6 +100,7 @@ def _record_one(exam: NewExam, by: User | None, source: str) -> None:
         measurements=exam.measurements,
         by=by,
         source=source,
+        frax=exam.frax,
         confirmed=exam.confirmed,
         **exam.details,
     )
@@ -110,8 +113,10 @@ def _record_together(exams: Sequence[NewExam], by: User | None, source: str) -> 
     rows, measured = [], []
     for exam in exams:
         check_date(exam.participant, exam.day, "DXA")
-        outcomes.require_confirmed(outcomes.check_measurements(exam.measurements), exam.confirmed)
-        row = DxaExam(participant=exam.participant, exam_date=str(exam.day), **exam.details, **stamped)
+        unusual = outcomes.check_measurements(exam.measurements, exam.frax)
+        outcomes.require_confirmed(unusual, exam.confirmed)
+        told = {**exam.details, **exam.frax.columns, **stamped}
+        row = DxaExam(participant=exam.participant, exam_date=str(exam.day), **told)
         rows.append(row)
         measured += [DxaMeasurement(exam=row, **vars(m)) for m in exam.measurements]
     bulk.insert(rows)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from hashlib import sha256
+from typing import Any
 
 from screening.densitometry import (
     Check,
@@ -16,6 +17,7 @@ from screening.densitometry import (
     check_z_score,
     vertebrae_used,
 )
+from screening.frax import NO_FRAX, Frax, check_frax
 from screening.models import Appointment, Diagnosis, DxaExam, DxaMeasurement, Referral, Treatment
 from screening.referrals import AppointmentState
 from screening.services import referral as referrals
@@ -44,11 +46,12 @@ def record_dxa(
     device: str = "",
     reference_database: str = "",
     menopausal_status: MenopausalStatus | str = "",
+    frax: Frax = NO_FRAX,
     confirmed: bool = False,
 ) -> DxaExam:
     """Record a DXA exam; the route comes from the kept appointment of that day, so nobody has to know it."""
     check_date(participant, exam_date, "DXA")
-    unusual = check_measurements(measurements)
+    unusual = check_measurements(measurements, frax)
     with audit.context(by=by, why="A DXA exam is recorded"):
         participant = (
             Participant.objects.select_for_update(of=("self",))
@@ -67,6 +70,7 @@ def record_dxa(
             menopausal_status=menopausal_status,
             source=source,
             recorded_by=by,
+            **frax.columns,
             **conduct.stamp(participant.trial, None),
         )
         _write_measurements(exam, measurements)
@@ -79,20 +83,21 @@ def change_dxa(
     *,
     exam_date: PartialDate,
     measurements: Sequence[Measurement],
+    frax: Frax | None = None,
     by: User | None,
     why: str,
     confirmed: bool = False,
     seen: str = "",
-    **values: str,
+    **values: Any,
 ) -> DxaExam:
-    """Correct an exam, with the reason; the audit trail keeps what stood before.
+    """Correct an exam, with the reason; the audit trail keeps what stood before, and FRAX stays if none is given.
 
     `seen` is the fingerprint of what the corrector read: a change made meanwhile is shown, never overwritten.
     """
     if not why.strip():
         raise Refused("Write why: typing error, new source document, reply to a query, other.")
     check_date(exam.participant, exam_date, "DXA")
-    require_confirmed(check_measurements(measurements), confirmed)
+    require_confirmed(check_measurements(measurements, frax or NO_FRAX), confirmed)
     with audit.context(by=by, why=why):
         # The participant first, as everywhere, so that nobody waits for each other.
         Participant.objects.select_for_update().get(pk=exam.participant_id)
@@ -102,7 +107,7 @@ def change_dxa(
             raise Refused(
                 "Somebody changed this exam while you typed. Compare with what stands now; save again."
             )
-        for name, value in values.items():
+        for name, value in (values | (frax.columns if frax else {})).items():
             setattr(exam, name, value)
         _rewrite_measurements(exam, measurements)
         _change_date(exam, exam_date, by)
@@ -129,7 +134,8 @@ def strike(outcome: DxaExam | Diagnosis | Treatment, *, why: str, by: User) -> N
 def fingerprint(exam: DxaExam) -> str:
     """Return a short text that differs whenever an exam's values differ."""
     rows = exam.measurements.order_by("site").values_list("site", "vertebrae", "bmd", "t_score", "z_score")
-    told = [exam.exam_date, exam.device, exam.reference_database, exam.menopausal_status, *map(str, rows)]
+    told = [exam.exam_date, exam.device, exam.reference_database, exam.menopausal_status, str(exam.frax)]
+    told += map(str, rows)
     return sha256("\n".join(told).encode()).hexdigest()[:16]
 
 
@@ -157,11 +163,12 @@ def _rewrite_measurements(exam: DxaExam, measurements: Sequence[Measurement]) ->
         row.save()
 
 
-def check_measurements(measurements: Sequence[Measurement]) -> list[str]:
-    """Refuse impossible values; return a sentence for each that may be right but is unusual."""
+def check_measurements(measurements: Sequence[Measurement], frax: Frax = NO_FRAX) -> list[str]:
+    """Refuse impossible values of an exam; return a sentence for each that may be right but is unusual."""
     if not measurements:
         raise Refused("Enter at least one site of measurement with a T-score, Z-score or BMD.")
     checks = [c for m in measurements for c in _checks_of(m)] + [check_sites(list(measurements))]
+    checks += check_frax(frax)
     if bad := [c.message for c in checks if c.level is Level.REFUSED]:
         raise Refused(" ".join(bad))
     return [c.message for c in checks if c.level is Level.ASK]

@@ -181,6 +181,7 @@ def _exam_values(form: DxaForm) -> dict[str, Any]:
         "reference_database": found["reference_database"],
         "menopausal_status": found["menopausal_status"] or "",
         "measurements": form.measurements(),
+        "frax": form.frax(),
     }
 
 
@@ -299,6 +300,8 @@ def _dxa_page(
         "exam": exam,
         "seen": outcomes.fingerprint(exam) if exam else "",
         "common": [row for row in rows if row.common],
+        "frax": form.frax_rows(),
+        "frax_used": any(field.value() not in (None, "") for field in form.frax_rows()),
         "further": [row for row in rows if not row.common],
         "further_used": any(row.used for row in rows if not row.common),
     }

@@ -59,6 +59,7 @@ def test_who_left_and_what_was_not_recorded_is_counted_by_arm():
 def test_a_freeze_counts_the_conduct_and_the_report_shows_it():
     stage = make_stage()
     trial = stage.world.trial
+    trial.refresh_from_db()
     frozen = freezes.freeze(trial, purpose="a test", by=stage.world.trial_statistician, despite_findings=True)
 
     record, found = frozen.conduct, reports.report(frozen).tables
@@ -76,4 +77,5 @@ def test_a_freeze_counts_the_conduct_and_the_report_shows_it():
     page = words(browser(stage.world.monitoring_committee).get(f"/reports/{frozen.pk}/"))
     assert "Scores by month" in page and "5(iii)" in page
     pooled = words(browser(stage.world.trial_statistician).get(f"/reports/{frozen.pk}/"))
-    assert "Protocol deviations" not in pooled and "Scores by month" not in pooled
+    assert "Protocol deviation Both arms Nobody randomized" in pooled
+    assert "Screening arm" not in pooled and "Control arm" not in pooled and "Scores by month" not in pooled

@@ -17,6 +17,7 @@ from analysis import dataset
 from analysis.consort import flow
 from analysis.subjects import CODEBOOK, SubjectRow
 from screening.densitometry import Measurement, MeasurementSite
+from screening.frax import NO_FRAX, Frax
 from screening.models import Appointment
 from screening.referrals import AppointmentEvent, ContactOutcome, IdentityCheck
 from screening.services import cohort, intake, outcomes, scoring
@@ -42,10 +43,11 @@ def on(day: int, hour: int = 10) -> datetime:
     return start + timedelta(days=day - 1, minutes=next(_minutes) % 60)
 
 
-def scan(who: Participant, day: str, t_score: str, site: MeasurementSite = SPINE) -> None:
-    outcomes.record_dxa(
-        who, exam_date=parse(day), measurements=[Measurement(site, Decimal(t_score))], by=None
-    )
+def scan(
+    who: Participant, day: str, t_score: str, site: MeasurementSite = SPINE, frax: Frax = NO_FRAX
+) -> None:
+    measured = [Measurement(site, Decimal(t_score))]
+    outcomes.record_dxa(who, exam_date=parse(day), measurements=measured, frax=frax, by=None)
 
 
 def row(world: World, who: Participant, cut_off: datetime | None = None) -> SubjectRow:
@@ -101,7 +103,8 @@ def test_a_screened_persons_row_tells_the_whole_way(year):
     add_film(year, who, mean="0.1", on=date(2022, 12, 31))  # too late: the evidence was frozen
     people.record_baseline(who, by=None, why="Chart", values={"bmi": Decimal("21.5"), "fracture": True})
     accept(year, who)
-    scan(who, "2023-01-30", "-2.7")
+    scan(who, "2023-01-20", "-1.0", frax=Frax(Decimal("9.9")))  # a physician's
+    scan(who, "2023-01-30", "-2.7", frax=Frax(Decimal("8.1"), Decimal("0.0"), Decimal("12.4"), model="T 4.2"))
     outcomes.record_treatment(who, drug_class=DrugClass.DENOSUMAB, started_on=parse("2023-02"), by=None)
     outcomes.record_treatment(who, drug_class=DrugClass.CALCIUM, started_on=parse("2023-02"), by=None)
 
@@ -116,8 +119,10 @@ def test_a_screened_persons_row_tells_the_whole_way(year):
         None,
     )
     assert (told.called, told.contact_outcome, told.consented) == (True, "accepted", True)
-    assert (told.dxa, told.dxa_trial, told.dxa_physician) == (True, True, False)
-    assert (told.dxa_class_trial, told.dxa_class_any) == ("osteoporosis", "osteoporosis")
+    assert (told.dxa, told.dxa_trial, told.dxa_physician) == (True, True, True)
+    assert (told.frax_major, told.frax_hip, told.frax_major_bmd, told.frax_hip_bmd) == (8.1, 0.0, 12.4, None)
+    assert (told.frax_model, told.frax_trial) == ("T 4.2", True)
+    assert (told.dxa_class_trial, told.dxa_class_any) == ("osteoporosis", "normal")
     assert (told.osteoporosis, told.osteoporosis_trial) == (True, True)
     assert (told.osteoporosis_lumbar_spine, told.osteoporosis_hip) == (True, False)
     assert (told.treated, told.drugs) == (True, frozenset({"denosumab"}))

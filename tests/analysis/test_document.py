@@ -143,6 +143,6 @@ def test_who_sees_no_arms_gets_none_of_the_files(world):
     )
     blind = browser(world.trial_statistician)
 
-    assert "report.pdf" not in words(blind.get(f"/reports/{frozen.pk}/"))
+    assert "(report.pdf)" not in words(blind.get(f"/reports/{frozen.pk}/"))
     for name in ("report.pdf", "report.docx", "report.xlsx", "effects.png"):
         assert blind.get(f"/reports/{frozen.pk}/files/{name}").status_code == 404

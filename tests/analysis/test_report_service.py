@@ -162,7 +162,7 @@ def test_a_report_counts_what_the_freeze_holds_and_nothing_later(world):
         "randomized": 6,
     }
     empty = {name for name, table in told.tables.items() if not table.rows}
-    assert empty <= {"effects_post_hoc", "further", "deviations", "performance"}
+    assert empty <= {"effects_post_hoc", "further", "deviations", "performance", "fracture_risk", "accrual"}
     assert reports.report(Freeze.objects.get()) is told, "the same freeze is computed once"
 
 
@@ -220,6 +220,17 @@ def test_whoever_has_which_arm_the_dummy_dataset_is_the_same_to_the_byte():
 
     assert dummy(swapped) == dummy(rows) == dummy(rows[::-1])
     assert dummy(rows) != dummy(rows, b"another key")
+
+
+def test_the_sizes_of_a_dummy_allocation_do_not_say_which_arm_is_the_larger():
+    rows = ARMS[:70] + ARMS[70:100]
+    swapped = [row._replace(arm="control" if row.arm == "screening" else "screening") for row in rows]
+    keys = [f"key {n}".encode() for n in range(40)]
+
+    sizes = Counter(sum(row["dummy_arm"] == "A" for row in lines(dummy(rows, key))) for key in keys)
+
+    assert set(sizes) == {30, 70} and min(sizes.values()) > 8
+    assert [dummy(swapped, key) for key in keys[:3]] == [dummy(rows, key) for key in keys[:3]]
 
 
 def test_a_dummy_dataset_says_that_it_is_one_and_names_nobody():

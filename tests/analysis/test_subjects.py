@@ -17,7 +17,8 @@ def test_every_field_has_its_line_in_order():
 def test_numbers_say_their_unit():
     numbers = [variable for variable in CODEBOOK if variable.type in ("integer", "number")]
     assert {variable.name: variable.unit for variable in numbers} == {
-        "age": "years", "films_counted": "films", "films_positive": "films", "bmi": "kg/m²"
+        "age": "years", "films_counted": "films", "films_positive": "films", "bmi": "kg/m²",
+        "frax_major": "%", "frax_hip": "%", "frax_major_bmd": "%", "frax_hip_bmd": "%",
     }  # fmt: skip
 
 

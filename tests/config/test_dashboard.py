@@ -11,7 +11,7 @@ from screening.services import intake, referral
 from screening.vocabulary import FilmState
 from tests.admin import noon, under_way
 from tests.browsing import browser, words
-from tests.factories import add_film, in_arm, make_participant, make_world, referral_of
+from tests.factories import activate, add_film, appoint, in_arm, make_participant, make_world, referral_of
 from trial import audit
 from trial.models import Participant
 from trial.partial_dates import parse
@@ -176,3 +176,20 @@ def test_lists_of_films_and_files_give_reasons_in_words(busy):
     intake.receive(b"no film", site=busy.site, source="test", by=None)
     listed = words(browser(busy.coordinator).get("/admin/screening/receipt/"))
     assert "not dicom" in listed and "not_dicom" not in listed
+
+
+def test_accrual_is_compared_with_the_plan_for_whoever_sees_all_sites(busy):
+    assert boards(busy.coordinator)[0].accrual is None  # nothing is planned
+    goals = [{"by": "2023-02-20", "randomized": 50}]
+    activate(busy, busy.trial.protocol.amended({"accrual": goals}, note="Ours."))
+
+    page = browser(busy.coordinator).get(INDEX)
+
+    randomized = Participant.objects.filter(allocation__isnull=False).count()
+    assert f"{randomized} randomized by" in words(page) and "behind plan. In all, 50 by 2023-02-20." in words(
+        page
+    )
+    assert b"Accrual against plan, all arms together</title>" in page.content
+    assert boards(busy.caller)[0].accrual is None
+    appoint(busy, busy.stranger, Role.MONITOR, busy.site)
+    assert boards(busy.stranger)[0].accrual is None

@@ -380,7 +380,8 @@ def test_a_recorder_records_a_scan_of_anybody_and_sees_no_route(world, arms):
     client = signed_in(world.outcome_recorder)
     people = [*arms.values(), make_participant(world)]
 
-    made = [client.post(EXAMS, exam(person)) for person in people]
+    frax = {"major": "8.1", "hip": "2.0", "model": "Taiwan 4.2"}
+    made = [client.post(EXAMS, exam(person, frax=frax)) for person in people]
 
     fields = {
         "id",
@@ -390,10 +391,12 @@ def test_a_recorder_records_a_scan_of_anybody_and_sees_no_route(world, arms):
         "reference_database",
         "menopausal_status",
         "measurements",
+        "frax",
     }
     assert [answer.status_code for answer in made] == [201, 201, 201]
     assert all(set(answer.json()) == fields for answer in made)
     assert made[0].json()["measurements"][0]["t_score"] == "-2.8"
+    assert made[0].json()["frax"] == frax | {"major_bmd": None, "hip_bmd": None}
     assert [row["id"] for row in client.get(EXAMS).json()["results"]] == [m.json()["id"] for m in made[::-1]]
     assert client.get(f"{EXAMS}{made[0].json()['id']}/").json() == made[0].json()
 

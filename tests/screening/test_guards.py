@@ -289,8 +289,9 @@ def test_nobody_is_booked_who_is_not_to_be_called(offered):
 def exam(offered, participant_id, appointment) -> tuple:
     return (
         "INSERT INTO screening_dxaexam (id, participant_id, appointment_id, exam_date, device,"
-        " reference_database, menopausal_status, source, entered_in_error, occurred_at, protocol_version_id)"
-        " VALUES (gen_random_uuid(), %s, %s, '2023-02-04', '', '', '', 'test', false, now(), %s)",
+        " reference_database, menopausal_status, frax_model, source, entered_in_error, occurred_at,"
+        " protocol_version_id)"
+        " VALUES (gen_random_uuid(), %s, %s, '2023-02-04', '', '', '', '', 'test', false, now(), %s)",
         participant_id,
         appointment.pk,
         offered.referral.protocol_version_id,

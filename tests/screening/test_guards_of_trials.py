@@ -163,7 +163,11 @@ def test_who_asks_to_be_forgotten_is_forgotten_in_a_locked_trial_too(world):
 @pytest.mark.parametrize(
     ("model", "column", "values"),
     [
-        (DxaExam, "exam_date", {"device": "", "reference_database": "", "menopausal_status": ""}),
+        (
+            DxaExam,
+            "exam_date",
+            {"device": "", "reference_database": "", "menopausal_status": "", "frax_model": ""},
+        ),
         (Diagnosis, "diagnosed_on", {"code": "osteoporosis"}),
         (Treatment, "started_on", {"drug_class": "denosumab"}),
     ],

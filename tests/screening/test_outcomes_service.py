@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from screening.densitometry import Measurement, MeasurementSite, MenopausalStatus
+from screening.frax import Frax
 from screening.models import Appointment, Diagnosis, DxaExam, DxaMeasurement, Referral, Treatment
 from screening.referrals import AppointmentEvent
 from screening.services import outcomes
@@ -68,6 +69,33 @@ def test_a_scan_is_kept_as_it_was_printed(world):
         "lumbar_spine": (Decimal("-2.7"), Decimal("-0.4"), Decimal("0.812"), "L1-L3"),
         "total_hip": (None, None, Decimal("0.700"), ""),
     }
+
+
+def test_frax_is_kept_as_entered_and_stays_where_only_something_else_is_corrected(world):
+    person = make_participant(world)
+    entered = Frax(Decimal("8.1"), Decimal("2.0"), Decimal("12.4"), Decimal("5.5"), "Taiwan 4.2")
+    exam = scan(person, "2023-01-05", frax=entered)
+    corrected = {"exam_date": parse("2023-01-06"), "measurements": [at(SPINE, "-2.7")], "by": None}
+
+    outcomes.change_dxa(exam, why="The day was wrong", **corrected)
+    assert DxaExam.objects.get().frax == entered
+
+    outcomes.change_dxa(exam, why="Not of this person", frax=Frax(), **corrected)
+    assert not DxaExam.objects.get().frax.recorded
+
+
+def test_frax_that_can_not_be_is_refused_also_by_the_database(world):
+    person = make_participant(world)
+    with pytest.raises(PleaseConfirm, match=r"hip 9\.0 % is above"):
+        scan(person, "2023-01-05", frax=Frax(Decimal("8.0"), Decimal("9.0")))
+    exam = scan(person, "2023-01-05", frax=Frax(Decimal("8.0"), Decimal("9.0"), model="T"), confirmed=True)
+    change = "UPDATE screening_dxaexam SET {} WHERE id = %s"
+
+    for name in ("frax_major", "frax_hip", "frax_major_bmd", "frax_hip_bmd"):
+        for value in ("-0.1", "100.1"):
+            assert f"{name}_range" in refusal(change.format(f"{name} = {value}"), exam.pk)
+    nothing = "frax_major = NULL, frax_hip = NULL"
+    assert "a_frax_model_gave_something" in refusal(change.format(nothing), exam.pk)
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,35 @@ def test_a_protocol_from_before_quality_control_keeps_its_checksum_and_holds(val
     assert not before.amended({"quality_control": "off"}, note="A phantom study.").looks_at_pictures
 
 
+GOALS = [{"by": "2023-03-01", "randomized": 100}, {"by": "2023-06-30", "randomized": 400}]
+
+
+def test_a_protocol_without_planned_accrual_keeps_its_checksum_and_one_may_be_added(opscan):
+    assert "accrual" not in opscan.to_dict() and opscan.accrual == ()
+
+    planned = opscan.amended({"accrual": GOALS}, note="Four sites, a hundred people a month.")
+
+    assert planned.to_dict()["accrual"] == GOALS and planned.sha256() != opscan.sha256()
+    assert Protocol.from_dict(planned.to_dict()) == planned
+    assert [str(goal.by) for goal in planned.shifted(1).accrual] == ["2023-03-02", "2023-07-01"]
+
+
+@pytest.mark.parametrize(
+    ("goals", "said"),
+    [
+        ([GOALS[1], GOALS[0]], "accrual[1] is '100 by 2023-03-01'; it must be after 2023-06-30 and more"),
+        ([GOALS[0] | {"by": "2023-01-01"}], "it must be after 2023-01-01 and more than 0"),
+        ([GOALS[0] | {"randomized": 0}], "accrual[0].randomized is 0"),
+        ([{"by": "2023-03-01"}], "accrual[0].randomized"),
+    ],
+)
+def test_planned_accrual_rises_from_the_index_date_on(opscan, goals, said):
+    with pytest.raises(ProtocolError) as refused:
+        opscan.amended({"accrual": goals}, note="A plan.")
+
+    assert said in str(refused.value)
+
+
 @given(days=st.integers(-4000, 4000))
 def test_a_shifted_protocol_moves_every_date_and_nothing_else(days):
     opscan = template("opscan")

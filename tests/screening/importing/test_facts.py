@@ -1,9 +1,11 @@
 """Importing what happened to people: drugs, diagnoses, DXA exams."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
+from screening.frax import Frax
 from screening.models import Diagnosis, DxaExam, Referral, Treatment
 from screening.referrals import AppointmentEvent, ContactOutcome, IdentityCheck, ReferralState
 from screening.services import cohort, referral
@@ -113,6 +115,22 @@ def test_measurements_are_checked_as_on_the_screen(world, extract, row, reason, 
 
     assert line["reason"] == reason and said in line["message"]
     assert not DxaExam.objects.exists()
+
+
+def test_frax_comes_with_an_exam_or_completes_one(world, extract):
+    known(world, "A1")
+    header = "issuer,number,exam_date,femoral_neck_t,frax_major,frax_hip,frax_major_bmd,frax_model"
+    first, whole = "TEST,A1,2022-03-05,-2.1,8.0,2.0,,", "TEST,A1,2022-03-05,-2.1,8.0,2.0,12.5,Taiwan 4.2"
+
+    assert counts(exam(world, extract, first, header)) == (1, 0, 0, 0)
+    completed = exam(world, extract, whole, header)
+    again = exam(world, extract, whole, header)
+
+    assert counts(completed) == (0, 1, 0, 0) and counts(again) == (0, 0, 1, 0)
+    assert completed["lines"][0]["message"] == "frax major bmd, frax model"
+    assert DxaExam.objects.get().frax == Frax(
+        Decimal("8.0"), Decimal("2.0"), Decimal("12.5"), None, "Taiwan 4.2"
+    )
 
 
 def test_an_unusual_value_is_taken_when_confirmed(world, extract):

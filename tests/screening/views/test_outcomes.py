@@ -36,6 +36,23 @@ def test_what_the_report_prints_is_kept_as_typed(world, woman):
     assert (exam.recorded_by, exam.source) == (world.outcome_recorder, "screen")
 
 
+def test_frax_is_kept_as_typed_shown_and_corrected(world, woman):
+    typed = {"lumbar_spine_t": "-2.8", "frax_major": "8,1", "frax_hip": "2", "frax_model": "Taiwan 4.2"}
+    page = words(add(world.outcome_recorder, woman, follow=True, **typed))
+
+    exam = DxaExam.objects.get()
+    assert (str(exam.frax_major), str(exam.frax_hip), exam.frax_hip_bmd) == ("8.1", "2.0", None)
+    assert "FRAX (Taiwan 4.2), 10-year risk as entered: major osteoporotic 8.1 %, with BMD – %" in page
+    form = browser(world.outcome_recorder).get(reverse("dxa-change", args=[exam.pk]))
+    assert 'value="8.1"' in form.content.decode() and form.context["frax_used"]
+
+    odd = add(world.outcome_recorder, woman, lumbar_spine_t="-2.8", frax_major="8", frax_hip="9")
+    assert "FRAX without BMD: hip 9 % is above major osteoporotic 8 %" in words(odd)
+    bad = add(world.outcome_recorder, woman, lumbar_spine_t="-2.8", frax_major="101")
+    assert "101: a FRAX probability lies between 0 and 100 %." in words(bad)
+    assert DxaExam.objects.count() == 1
+
+
 def test_a_positive_score_is_asked_about_and_saved_when_confirmed(world, woman):
     asked = add(world.outcome_recorder, woman, lumbar_spine_t="2.8", device="Lunar")
 
