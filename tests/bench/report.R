@@ -1,5 +1,6 @@
 # The tables of the report from the frozen CSV, the paper's way: R's glm, confint.default, anova and the usual tests.
 # Rscript report.R dataset.csv  prints the seconds that it took, then an odds ratio a line.
+library(survival)
 start <- proc.time()[["elapsed"]]
 path <- commandArgs(trailingOnly = TRUE)[1]
 everybody <- read.csv(path, stringsAsFactors = FALSE, encoding = "UTF-8")
@@ -79,6 +80,17 @@ for (name in c("iscd_age_sex", "films", "positive_films", "sex", "age_group", "b
     shown <- table(invited[[name]][step[[1]]], step[[2]][step[[1]]])
     if (all(dim(shown) > 1)) balance(shown)
   }
+}
+
+# Times to events: Kaplan-Meier at each day, Cox and log-rank; who had it before that day counts on day 0.
+day <- function(x) as.integer(as.Date(x, optional = TRUE))
+days <- list(dxa = day(people$dxa_on), osteoporosis = day(people$osteoporosis_on))
+for (on in days) {
+  left <- pmax(0, ifelse(is.na(on), day(people$followed_to), on) - day(people$randomized_on))
+  times <- Surv(left, !is.na(on))
+  summary(survfit(times ~ people$screening))
+  coxph(times ~ people$screening, ties = "efron")
+  survdiff(times ~ people$screening)
 }
 
 # Adjusted for sex and age group; then the flow's counts.

@@ -98,7 +98,7 @@ def _agree(name: str, ours: float | None, by_glm: float) -> None:
 def pairs(work: Callable[[Frozen], object]) -> Iterator[Pair]:
     """Yield the same pair several times: ours, and R's tables from the same CSV."""
     if not shutil.which("Rscript"):
-        raise SystemExit("The report is measured beside R: install r-base-core first.")
+        raise SystemExit("The report is measured beside R: install r-base-core and r-cran-survival first.")
     of = frozen(replayed())
     found = numbers(of)
     with TemporaryDirectory() as folder:
@@ -108,7 +108,10 @@ def pairs(work: Callable[[Frozen], object]) -> Iterator[Pair]:
             yield partial(timed, partial(work, of)), partial(by_r, path, found)
 
 
-PEER = "R's `glm`, `anova`, `fisher.test`, `chisq.test` and `t.test` for the same tables from the same CSV, by R alone"
+PEER = (
+    "R's `glm`, `anova`, `fisher.test`, `chisq.test`, `t.test`, `coxph` and `survfit` for the same tables from the "
+    "same CSV, by R alone"
+)
 BENCHES = (
     Bench(
         title="The numbers of the report of the replay, 40,658 people, from the frozen CSV",
