@@ -67,11 +67,15 @@ def _boxes(mask: NDArray[np.bool_]) -> NDArray[np.integer]:
     Its runs along the rows are joined to those that they touch in the row above: there are far fewer runs than pixels.
     """
     rows, width = len(mask), mask.shape[1] + 1
-    line = np.zeros(rows * width + 1, bool)  # row after row, with a pixel of nothing before each and at the end
+    line = np.zeros(
+        rows * width + 1, bool
+    )  # row after row, with a pixel of nothing before each and at the end
     line[:-1].reshape(rows, width)[:, 1:] = mask
     starts, ends = np.flatnonzero(line[1:] != line[:-1]).reshape(-1, 2).T
     first, behind = np.searchsorted(ends, starts - width, "right"), np.searchsorted(starts, ends - width)
-    steps = np.append(0, np.cumsum(behind - first))  # from each run to those above it, which follow each other
+    steps = np.append(
+        0, np.cumsum(behind - first)
+    )  # from each run to those above it, which follow each other
     touched = np.arange(steps[-1]) + np.repeat(first - steps[:-1], behind - first)
     joined = csr_array((np.ones(len(touched)), touched, steps), shape=2 * [len(starts)])
     count, patch = connected_components(joined, directed=False)

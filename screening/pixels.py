@@ -151,7 +151,7 @@ def _unpacked(segment: bytes, size: int) -> NDArray[np.uint8]:
 
 
 def _run_heads(data: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Return where the runs begin: each byte is led to the one behind its run, and the path from the first is walked."""
+    """Return where the runs begin: each byte leads to the one behind its run, and the path from the first is walked."""
     size = len(data)
     behind = np.minimum(np.arange(size, dtype=np.int32) + RLE_TAKES[data], size)
     steps = np.minimum(np.arange(size + 2, dtype=np.int32), size)  # nothing leads on from the end
@@ -314,5 +314,5 @@ def pixel_sha256(ds: Dataset) -> str:
     """Return the SHA-256 of shape and decoded stored values: equal for one picture in any transfer syntax."""
     values = stored_values(ds)
     digest = hashlib.sha256(f"{values.shape[0]}x{values.shape[1]}:".encode())
-    digest.update(np.ascontiguousarray(values, "<i4"))
+    digest.update(np.ascontiguousarray(values, "<i4").ravel().data)
     return digest.hexdigest()
