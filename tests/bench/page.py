@@ -44,7 +44,8 @@ def page(results: list[dict[str, Any]], *, loads: tuple[float, float]) -> str:
     peers = "\n".join(f"- {r['title']}: {r['ours']} against {r['peer']}." for r in results)
     head = HEAD.format(day=f"{datetime.now(UTC):%Y-%m-%d}")
     tail = TAIL.format(machine=machine(), before=loads[0], after=loads[1], cores=os.cpu_count(), peers=peers)
-    return head + "\n".join(map(_line, results)) + "\n" + tail
+    why = "".join(f"\n{r['title']}: {r['why']}\n" for r in results if r.get("why"))
+    return head + "\n".join(map(_line, results)) + "\n" + why + tail
 
 
 def _line(result: dict[str, Any]) -> str:
