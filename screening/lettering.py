@@ -34,7 +34,7 @@ def legible(image: Picture) -> Picture:
     """Return the picture small enough to be searched quickly, with an even number of rows and columns."""
     factor = -(-min(image.shape) // LARGEST)
     rows, columns = (length // factor // 2 * 2 * factor for length in image.shape)
-    return block_means(image[:rows, :columns].astype(np.float32), factor, factor)
+    return block_means(image[:rows, :columns].astype(np.float32, copy=False), factor, factor)
 
 
 def longest_line(picture: Picture) -> int:

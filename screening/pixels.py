@@ -12,7 +12,8 @@ part of the model's input and therefore has a version: `PIXELS_VERSION`.
 import hashlib
 import math
 import struct
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ Image = NDArray[np.floating]
 
 # start-of-frame markers of JPEG and JPEG-LS (ITU-T T.81 table B.1, T.87)
 FRAME_MARKERS = {*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), 0xF7}
+BLOCK = 64  # rows
 MOST_TILES = 65535  # ISO 15444-1 A.5.1
 # By a run's first byte: how many bytes it makes, and how many it takes (PS3.5 G.3.2).
 RLE_MAKES = np.array([*range(1, 129), 0, *range(128, 1, -1)])
@@ -272,13 +274,20 @@ def _voi(ds: Dataset, values: Image, lowest: float, highest: float) -> Image:
     return (values - lowest) / (highest - lowest)
 
 
-def pixels(ds: Dataset) -> Image:
-    """Return the film as (rows, columns) of float64 in [0, 1], dense tissue bright; see the module's text.
+def _blocks(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Yield a few rows after the other: what is made of them on the way stays small and takes no new memory."""
+    return (values[top : top + BLOCK] for top in range(0, len(values), BLOCK))
+
+
+def pixels(ds: Dataset, kind: type[np.floating] = np.float64) -> Image:
+    """Return the film as (rows, columns) of floats in [0, 1], dense tissue bright; see the module's text.
 
     Raises Rejected when the pixels cannot be decoded, hold no finite number or show one shade only.
     """
     stored = stored_values(ds)
-    image: Image = _shades(ds, stored)[stored]
+    shades, image = _shades(ds, stored), np.empty(stored.shape, kind)
+    for values, part in zip(_blocks(stored), _blocks(image), strict=True):
+        part[:] = shades[values]
     return image
 
 
@@ -300,7 +309,8 @@ def _shades(ds: Dataset, stored: Stored) -> Image:
     except Exception as error:  # a header's number may be any text
         raise Rejected(Reason.PIXEL_FORMAT, type(error).__name__) from error
     seen = np.zeros(len(possible), bool)
-    seen[stored] = True
+    for values in _blocks(stored):
+        seen[values] = True
     found = shades[seen]
     if not np.isfinite(found).all() or found.min() < 0 or found.max() > 1:
         raise Rejected(Reason.PIXEL_FORMAT, "its values leave the range from 0 to 1")
@@ -314,5 +324,6 @@ def pixel_sha256(ds: Dataset) -> str:
     """Return the SHA-256 of shape and decoded stored values: equal for one picture in any transfer syntax."""
     values = stored_values(ds)
     digest = hashlib.sha256(f"{values.shape[0]}x{values.shape[1]}:".encode())
-    digest.update(np.ascontiguousarray(values, "<i4").ravel().data)
+    for some in _blocks(values):
+        digest.update(np.ascontiguousarray(some, "<i4").ravel().data)
     return digest.hexdigest()

@@ -127,6 +127,8 @@ def square(image: Picture) -> Picture:
 
 def block_means(image: Picture, tall: int, wide: int) -> Picture:
     """Return the means of blocks of tall x wide pixels; what does not fill a block is left out."""
+    if tall == wide == 1:
+        return image
     rows, columns = image.shape[0] // tall, image.shape[1] // wide
     filled = image[: rows * tall, : columns * wide]
     # Whole lines and columns are added up: numpy's mean over short axes is several times slower.
