@@ -67,9 +67,8 @@ def _boxes(mask: NDArray[np.bool_]) -> NDArray[np.integer]:
     Its runs along the rows are joined to those that they touch in the row above: there are far fewer runs than pixels.
     """
     rows, width = len(mask), mask.shape[1] + 1
-    line = np.zeros(
-        rows * width + 1, bool
-    )  # row after row, with a pixel of nothing before each and at the end
+    # Row after row, with a pixel of nothing before each and at the end.
+    line = np.zeros(rows * width + 1, bool)
     line[:-1].reshape(rows, width)[:, 1:] = mask
     starts, ends = np.flatnonzero(line[1:] != line[:-1]).reshape(-1, 2).T
     first, behind = np.searchsorted(ends, starts - width, "right"), np.searchsorted(starts, ends - width)

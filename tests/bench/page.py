@@ -31,7 +31,9 @@ before the start means that others were working on the machine.
 
 What was measured is checked in the same run: both ways score each film alike to 0.000002; every draw is
 replayed from the trial's key, without gaps, and agrees with the record, the offers and the log outside the
-database; the odds ratios of the report are those of the GLM to one in a million, where they are finite.
+database; every film sent is counted after each round, as row, receipt, file and by Orthanc, and the scores at the
+end of the whole path are those of bare scoring; the odds ratios of the report are those of the GLM to one in a
+million, where they are finite.
 
 A bare INSERT is no way to randomize. It is the price of durability alone on this machine, so the ratio shows
 what lock, rules, audit trail and log cost beside it. Memory is the largest single process (`getrusage`),

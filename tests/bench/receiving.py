@@ -5,6 +5,7 @@ sign-in. Real servers on both sides, the same films to both; what each has store
 """
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -12,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from decimal import Decimal
 from functools import partial
 from hashlib import sha256
 from io import BytesIO
@@ -216,7 +216,7 @@ def path_pairs(code: str, processes: int) -> Iterator[Pair]:
             films = fresh_films()
             for number in range(1, ROUNDS + 1):
                 some = [next(films) for _ in range(EACH)]
-                images, bare = [read_pixels(film) for film in some], dict[str, Decimal]()
+                images, bare = [read_pixels(film) for film in some], dict[str, float]()
                 yield (
                     partial(timed, partial(_to_scores, way, some, place, number * EACH), EACH),
                     partial(timed, partial(_score, model, some, images, bare), EACH),
@@ -229,16 +229,15 @@ def _to_scores(way: Send, films: Sequence[bytes], place: Workplace, expected: in
     place.wait_until(lambda: Score.objects.count() == expected)
 
 
-def _score(
-    model: RiskModel, films: Sequence[bytes], images: Sequence[Image], bare: dict[str, Decimal]
-) -> None:
+def _score(model: RiskModel, films: Sequence[bytes], images: Sequence[Image], bare: dict[str, float]) -> None:
     for film, image in zip(films, images, strict=True):
         bare[sha256(film).hexdigest()] = model.score(image).mean
 
 
-def _check_scores(world: World, bare: dict[str, Decimal]) -> None:
+def _check_scores(world: World, bare: dict[str, float]) -> None:
     scored = Score.objects.filter(radiograph__trial=world.trial, radiograph__file_sha256__in=bare)
-    if dict(scored.values_list("radiograph__file_sha256", "mean")) != bare:
+    stored = {sha: float(mean) for sha, mean in scored.values_list("radiograph__file_sha256", "mean")}
+    if stored != bare:
         raise AssertionError("The stored scores are not those of bare scoring.")
 
 
@@ -319,9 +318,9 @@ PATHS = tuple(
     )
     for processes, name in ((1, "one process"), (2, "two processes"))
 )
-if ORTHANC.exists() and DICOMWEB.exists():
+if ORTHANC.exists() and DICOMWEB.exists() and shutil.which("storescu"):
     BENCHES = (*RECEIVING, *PATHS)
 else:
-    print("Nothing is received beside Orthanc: install orthanc and orthanc-dicomweb.", file=sys.stderr)
+    print("Nothing is received beside Orthanc: install orthanc, orthanc-dicomweb and dcmtk.", file=sys.stderr)
     BENCHES = PATHS
 SETTING = database
