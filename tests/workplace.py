@@ -103,13 +103,16 @@ class Workplace:
 def workplace(beside: Path = Path("/tmp")) -> Iterator[Workplace]:
     """Make a workplace in a folder of its own, and leave nothing of it."""
     place = Workplace(Path(tempfile.mkdtemp(prefix="workplace-", dir=beside)))
-    yield place
-    place.kill()
-    locks = place.var / "locks"
-    if locks.exists():
-        lease.release(locks / "valkey.lease")
-        lease.take(locks / "keeper", 2)  # LOCK_EX: waits until the broker is down
-    shutil.rmtree(place.var)
+    try:
+        yield place
+    finally:
+        place.kill()
+        locks = place.var / "locks"
+        if lease.holds_any(locks):
+            lease.release(locks / "valkey.lease")
+        if locks.exists():
+            lease.take(locks / "keeper", 2)  # LOCK_EX: waits until the broker is down
+        shutil.rmtree(place.var)
 
 
 def database_url() -> str:
