@@ -36,7 +36,7 @@ from screening.headers import (
     view_of,
     words,
 )
-from screening.pixels import pixel_sha256, pixels, values_fit
+from screening.pixels import check_pixels, pixel_sha256, values_fit
 from screening.reasons import HELD, FilmProblem, Flag, Reason, Rejected, SetAside, shown
 
 LARGEST_FILE = 64 * 2**20
@@ -124,7 +124,7 @@ def check_film(
         guarded(_check_body, ds, film)
         _check_view(film, views)
         doubt: Reason | None = guarded(_doubt, ds, film)
-        pixels(ds)
+        check_pixels(ds)
         film = replace(film, pixel_sha256=pixel_sha256(ds))
         if doubt is None and not values_fit(ds):
             doubt = Reason.BITS_CONTRADICTION

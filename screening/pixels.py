@@ -12,7 +12,8 @@ part of the model's input and therefore has a version: `PIXELS_VERSION`.
 import hashlib
 import math
 import struct
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ from pydicom.encaps import generate_frames
 from pydicom.pixels import pixel_array
 from pydicom.tag import Tag
 from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000TransferSyntaxes, RLELossless
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import breadth_first_order
 
 from screening.headers import is_lossy
 from screening.reasons import FilmProblem, Reason, Rejected, shown
@@ -33,10 +36,11 @@ Image = NDArray[np.floating]
 
 # start-of-frame markers of JPEG and JPEG-LS (ITU-T T.81 table B.1, T.87)
 FRAME_MARKERS = {*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), 0xF7}
+BLOCK = 64  # rows
 MOST_TILES = 65535  # ISO 15444-1 A.5.1
 # By a run's first byte: how many bytes it makes, and how many it takes (PS3.5 G.3.2).
 RLE_MAKES = np.array([*range(1, 129), 0, *range(128, 1, -1)])
-RLE_TAKES = [*range(2, 130), 1, *[2] * 127]
+RLE_TAKES = np.array([*range(2, 130), 1, *[2] * 127], np.int32)
 
 
 class Frame(NamedTuple):
@@ -132,23 +136,30 @@ def _rle_values(stream: bytes, ds: Dataset) -> bytes:
 
 
 def _unpacked(segment: bytes, size: int) -> NDArray[np.uint8]:
-    runs, at, takes = [], 0, RLE_TAKES
-    while at < len(segment):
-        runs.append(at)
-        at += takes[segment[at]]
-    data, heads = np.frombuffer(segment, np.uint8), np.array(runs, np.int32)
+    data = np.frombuffer(segment, np.uint8)
+    heads = _run_heads(data)
     makes = RLE_MAKES[data[heads]]
     ends = np.cumsum(makes)
     last = int(np.searchsorted(ends, size))
-    if last == len(runs) or heads[last] + takes[data[heads[last]]] > len(segment):
+    if last == len(heads) or heads[last] + RLE_TAKES[data[heads[last]]] > len(segment):
         raise Rejected(Reason.TRUNCATED, f"an RLE segment of {ends[-1]} of {size} bytes")
-    rest = segment[heads[last] + takes[data[heads[last]]] :]
+    rest = segment[heads[last] + RLE_TAKES[data[heads[last]]] :]
     if ends[last] > size or rest.strip(b"\0\x80"):  # more than padding
         raise Rejected(Reason.PIXEL_LENGTH, "an RLE segment runs on")
     heads, makes, begins = heads[: last + 1], makes[: last + 1], (ends - makes)[: last + 1]
     literal = (data[heads] < 128).astype(np.int32)
     steps = np.arange(size, dtype=np.int32) * np.repeat(literal, makes)
     return data[np.repeat(heads + 1 - begins.astype(np.int32) * literal, makes) + steps]
+
+
+def _run_heads(data: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Return where the runs begin: each byte leads to the one behind its run, and the path from the first is walked."""
+    size = len(data)
+    behind = np.minimum(np.arange(size, dtype=np.int32) + RLE_TAKES[data], size)
+    steps = np.minimum(np.arange(size + 2, dtype=np.int32), size)  # nothing leads on from the end
+    paths = csr_array((np.ones(size), behind, steps), shape=(size + 1, size + 1))
+    heads: NDArray[np.int32] = breadth_first_order(paths, 0, return_predecessors=False)[:-1]
+    return heads
 
 
 def _type(ds: Dataset) -> str:
@@ -198,7 +209,9 @@ def stored_values(ds: Dataset) -> Stored:
 
 def values_fit(ds: Dataset) -> bool:
     """Tell whether high bit, sign and bits stored describe the values that are there."""
-    return ds.HighBit == ds.BitsStored - 1 and np.array_equal(_values(ds), stored_values(ds))
+    if ds.HighBit != ds.BitsStored - 1:
+        return False
+    return ds.BitsStored == ds.BitsAllocated or np.array_equal(_values(ds), stored_values(ds))
 
 
 def pixel_element(plain: bytes, bits: int) -> DataElement:
@@ -261,29 +274,56 @@ def _voi(ds: Dataset, values: Image, lowest: float, highest: float) -> Image:
     return (values - lowest) / (highest - lowest)
 
 
-def pixels(ds: Dataset) -> Image:
-    """Return the film as (rows, columns) of float64 in [0, 1], dense tissue bright; see the module's text.
+def _blocks(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Yield a few rows after the other: what is made of them on the way stays small and takes no new memory."""
+    return (values[top : top + BLOCK] for top in range(0, len(values), BLOCK))
+
+
+def pixels(ds: Dataset, kind: type[np.floating] = np.float64) -> Image:
+    """Return the film as (rows, columns) of floats in [0, 1], dense tissue bright; see the module's text.
 
     Raises Rejected when the pixels cannot be decoded, hold no finite number or show one shade only.
     """
     stored = stored_values(ds)
+    shades, image = _shades(ds, stored), np.empty(stored.shape, kind)
+    for values, part in zip(_blocks(stored), _blocks(image), strict=True):
+        part[:] = shades[values]
+    return image
+
+
+def check_pixels(ds: Dataset) -> None:
+    """Raise what `pixels` raises."""
+    _shades(ds, stored_values(ds))
+
+
+def _shades(ds: Dataset, stored: Stored) -> Image:
+    """Return the shade of each value that the bits allow, a negative one's counted from the end; check those seen.
+
+    There are far fewer values than pixels.
+    """
+    possible = np.arange(2**ds.BitsAllocated).astype(stored.dtype)
     try:
-        image = _voi(ds, *_modality(ds, stored))
+        shades = _voi(ds, *_modality(ds, possible))
     except FilmProblem:
         raise
     except Exception as error:  # a header's number may be any text
         raise Rejected(Reason.PIXEL_FORMAT, type(error).__name__) from error
-    if not np.isfinite(image).all() or image.min() < 0 or image.max() > 1:
+    seen = np.zeros(len(possible), bool)
+    for values in _blocks(stored):
+        seen[values] = True
+    found = shades[seen]
+    if not np.isfinite(found).all() or found.min() < 0 or found.max() > 1:
         raise Rejected(Reason.PIXEL_FORMAT, "its values leave the range from 0 to 1")
-    if image.min() == image.max():
+    if found.min() == found.max():
         raise Rejected(Reason.CONSTANT_IMAGE)
     inverted = ds.PhotometricInterpretation == "MONOCHROME1" or ds.get("PresentationLUTShape") == "INVERSE"
-    return 1 - image if inverted else image
+    return 1 - shades if inverted else shades
 
 
 def pixel_sha256(ds: Dataset) -> str:
     """Return the SHA-256 of shape and decoded stored values: equal for one picture in any transfer syntax."""
     values = stored_values(ds)
     digest = hashlib.sha256(f"{values.shape[0]}x{values.shape[1]}:".encode())
-    digest.update(np.ascontiguousarray(values, "<i4").tobytes())
+    for some in _blocks(values):
+        digest.update(np.ascontiguousarray(some, "<i4").ravel().data)
     return digest.hexdigest()

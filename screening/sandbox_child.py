@@ -72,7 +72,8 @@ class Bench:
 
     def quality(self, _: bytes) -> Answer:
         """Return what is wrong with the picture, by code: what was measured."""
-        return {"findings": {found.code: found.value for found in findings(pixels(self.dataset))}}, b""
+        found = findings(pixels(self.dataset, np.float32))
+        return {"findings": {finding.code: finding.value for finding in found}}, b""
 
     def picture(self, _: bytes, *, side: int) -> Answer:
         """Return the picture as a PNG, its longer side at most `side`."""

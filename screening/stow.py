@@ -1,8 +1,11 @@
 """STOW-RS: films sent by HTTP, one status an instance (PS3.18 section 10.5 and annex I)."""
 
+import hmac
 import logging
+import secrets
+import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -31,7 +34,7 @@ from screening.statuses import (
 )
 from screening.vocabulary import ReceiptOutcome
 from trial.api import GuardedViewSet
-from trial.models import Site
+from trial.models import Site, User
 from trial.roles import Permission
 from trial.services.trials import Refused
 
@@ -39,6 +42,8 @@ logger = logging.getLogger(__name__)
 
 SOURCE = "stow"
 SITE_HEADER = "Screentrial-Site"
+PROVEN_FOR = 300.0  # seconds for which a password that was right is not checked again
+MOST_PROVEN = 100
 # Tags of the answer (PS3.18 annex I), as DICOM JSON writes them.
 RETRIEVE_URL, REFERENCED, FAILED, OTHER_FAILURES = "00081190", "00081199", "00081198", "0008119A"
 SOP_CLASS, SOP_INSTANCE, WARNING_REASON, FAILURE_REASON = "00081150", "00081155", "00081196", "00081197"
@@ -68,13 +73,37 @@ class Refusal(APIException):
         super().__init__(said)
 
 
+class OncePerDevice(BasicAuthentication):
+    """Checks a device's password, which is slow on purpose, once in a while and not for every film.
+
+    What was right is remembered by a keyed hash, whose key this process alone has; whoever is deactivated or was given
+    another password is asked anew at once.
+    """
+
+    key = secrets.token_bytes(32)
+    proven: ClassVar[dict[bytes, float]] = {}
+
+    def authenticate_credentials(self, userid: str, password: str, request: Any = None) -> tuple[Any, None]:
+        """Return the account with this name and password."""
+        known = User.objects.filter(username=userid, is_active=True).first()
+        said = "\0".join((userid, password, known.password if known else ""))
+        mark = hmac.digest(self.key, said.encode(), "sha256")
+        if known and time.monotonic() < self.proven.get(mark, 0.0):
+            return known, None
+        found: tuple[Any, None] = super().authenticate_credentials(userid, password, request)
+        if len(self.proven) >= MOST_PROVEN:
+            self.proven.clear()
+        self.proven[mark] = time.monotonic() + PROVEN_FOR
+        return found
+
+
 @extend_schema(exclude=True)  # described by DICOM itself
 class StudiesView(GuardedViewSet):
     """Where films are sent to. A device signs in like anybody, with an account and a role of its own."""
 
     needs = {"create": Permission.UPLOAD_FILMS}
     # Basic first: a device that is asked for its password knows no other way.
-    authentication_classes = [BasicAuthentication, SessionAuthentication]
+    authentication_classes = [OncePerDevice, SessionAuthentication]
     parser_classes = [Untouched]
     renderer_classes = [DicomJSON, JSONRenderer]
 

@@ -86,11 +86,11 @@ def listener(var: Path, **env: str) -> Iterator[tuple[int, subprocess.Popen[byte
 
 
 @contextmanager
-def web(var: Path, **env: str) -> Iterator[str]:
+def web(var: Path, *options: str, **env: str) -> Iterator[str]:
     """Run the web server of the demonstration; give its address."""
     port = free_port()
     command = ["-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "4"]
-    with running(var, *command, "--log-level", "warning", until=lambda: answers(port), **env):
+    with running(var, *command, *options, "--log-level", "warning", until=lambda: answers(port), **env):
         yield f"http://127.0.0.1:{port}"
 
 

@@ -55,11 +55,13 @@ def test_one_side_alone_never_runs_the_other():
 def test_the_page_shows_ratio_machine_and_peer():
     found = summary([(Measured(20, 1.0), Measured(10, 1.0))])._asdict()
     result = {"title": "Doing a thing", "unit": "things a second", "ours": "`thing`", "peer": "a plain thing"}
+    result |= {"why": "thinking takes 90%."}
     text = page([result | {"summary": found, "peaks": [120.0, None]}], ["| 10 | 1 s |"], loads=(0.5, 1.5))
     assert (
         "| Doing a thing | 20.0 things a second | 10.0 things a second | **2** (2 to 2; 1) | 120 MB, —"
         in text
     )
+    assert "\nDoing a thing: thinking takes 90%.\n" in text
     assert "- Doing a thing: `thing` against a plain thing." in text
     assert "| 10 | 1 s |" in text
     assert "Load average 0.5 before and 1.5 after" in text

@@ -34,13 +34,13 @@ class Workplace:
         self.broker = Valkey(var)
         self.worker: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, processes: int = 1) -> None:
         """Start a worker that sweeps too, in a session of its own, so that it can be killed with its children."""
         sweeping = ["--beat", "--schedule", str(self.var / "beat")]
         command = [sys.executable, "-m", "celery", "-A", "tests.faulty_worker", "worker", *sweeping]
         with self.log.open("ab") as log:
             self.worker = spawn_child(
-                [*command, "--concurrency", "1", "--loglevel", "warning"],
+                [*command, "--concurrency", str(processes), "--loglevel", "warning"],
                 env=os.environ | self.environment(),
                 cwd=ROOT,
                 stdout=log,
@@ -100,16 +100,19 @@ class Workplace:
 
 
 @contextmanager
-def workplace() -> Iterator[Workplace]:
+def workplace(beside: Path = Path("/tmp")) -> Iterator[Workplace]:
     """Make a workplace in a folder of its own, and leave nothing of it."""
-    place = Workplace(Path(tempfile.mkdtemp(prefix="workplace-", dir="/tmp")))
-    yield place
-    place.kill()
-    locks = place.var / "locks"
-    if locks.exists():
-        lease.release(locks / "valkey.lease")
-        lease.take(locks / "keeper", 2)  # LOCK_EX: waits until the broker is down
-    shutil.rmtree(place.var)
+    place = Workplace(Path(tempfile.mkdtemp(prefix="workplace-", dir=beside)))
+    try:
+        yield place
+    finally:
+        place.kill()
+        locks = place.var / "locks"
+        if lease.holds_any(locks):
+            lease.release(locks / "valkey.lease")
+        if locks.exists():
+            lease.take(locks / "keeper", 2)  # LOCK_EX: waits until the broker is down
+        shutil.rmtree(place.var)
 
 
 def database_url() -> str:

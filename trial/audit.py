@@ -52,11 +52,12 @@ def entry(how: str) -> Iterator[None]:
 
 
 @contextmanager
-def context(*, by: User | None, why: str, how: str | None = None) -> Iterator[None]:
+def context(*, by: User | None, why: str, how: str | None = None, durable: bool = False) -> Iterator[None]:
     """Open a transaction whose changes carry who (None: the system itself), why and how.
 
     Inside an act of the same person nothing new begins: one act has one reason and is done or undone as a whole,
-    so a refusal inside it must not be caught before it has left the act.
+    so a refusal inside it must not be caught before it has left the act. One that is `durable` refuses to run inside
+    another transaction, which could still take back what was done.
 
     django-pghistory's own context leaks to the end of the transaction and breaks composed SQL; this one sets
     both of its settings for the block and puts the previous values back.
@@ -64,11 +65,11 @@ def context(*, by: User | None, why: str, how: str | None = None) -> Iterator[No
     outer = _act.get()
     act = _Act(str(by.pk) if by else SYSTEM, how or _how.get() or "code", why)
     if outer and (outer.by, outer.how) == (act.by, act.how):
-        with transaction.atomic(savepoint=False):
+        with transaction.atomic(savepoint=False, durable=durable):
             yield
         return
     inside = connection.in_atomic_block
-    with transaction.atomic():
+    with transaction.atomic(durable=durable):
         if not inside:
             anchors.listen()
         _set(act)

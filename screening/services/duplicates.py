@@ -2,20 +2,28 @@
 
 from typing import Any
 
-from django.db import connection
-
 from screening.models import Radiograph
 from screening.quality import HOLDING, Code
 from screening.reasons import Reason
 from screening.vocabulary import COUNTING, FilmState, IntakeReason
-from trial.models import Allocation, Participant, Severity, Trial, User
-from trial.services import conduct
+from trial.models import Allocation, Severity, Trial, User
+from trial.services import conduct, people
 from trial.services.registrations import of_one_person
+from trial.statements import Read, run, together
 
 # Both films, or all of a study, are out of the count until a person has looked.
 DISPUTED = {
     IntakeReason.PIXELS_OF_TWO_PEOPLE: "the picture of {} came for another person too",
     IntakeReason.STUDY_OF_TWO_PEOPLE: "a film of another person came in the study of {}",
+}
+
+ALIKE = {
+    name: Read(
+        Radiograph,
+        rest=f"WHERE it.trial_id = %s AND it.{name} = %s AND it.id <> %s AND it.reason <> %s "
+        "ORDER BY it.received_at DESC FOR UPDATE OF it",
+    )
+    for name in ("pixel_sha256", "sop_instance_hash", "study_hash")
 }
 
 
@@ -31,29 +39,27 @@ def queue_up(trial: Trial, *things: str) -> None:
 
     In one order for everybody, or two films could wait for each other for ever.
     """
-    with connection.cursor() as cursor:
+    with together():
         for thing in sorted(things):
-            name = f"{trial.pk}:{thing}"
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+            run("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", f"{trial.pk}:{thing}")
 
 
-def _others(row: Radiograph, **alike: Any) -> list[Radiograph]:
+def _others(row: Radiograph, alike: str) -> list[Radiograph]:
     """Return the films that share something with this one, those of nobody's left out; they wait until it is done."""
-    films = Radiograph.objects.filter(trial=row.trial, **alike).exclude(pk=row.pk)
-    return list(films.exclude(reason=Reason.PATIENT_NOT_NAMED).select_for_update())
+    return ALIKE[alike](row.trial_id, getattr(row, alike), row.pk, Reason.PATIENT_NOT_NAMED)
 
 
 def _of_others(row: Radiograph, films: list[Radiograph]) -> list[Radiograph]:
     """Return those of these films that came for somebody else; two numbers that were merged are one person."""
     others = [film for film in films if film.person_id != row.person_id]
-    known = Participant.objects.filter(trial=row.trial, person=row.person_id).first() if others else None
+    known = people.registered(row.trial, row.person_id) if others else None
     same = {one.person_id for one in of_one_person(known)} if known else set()
     return [film for film in others if film.person_id not in same]
 
 
 def twin_of(row: Radiograph, by: User | None) -> tuple[IntakeReason, Radiograph] | None:
     """Find the film that this one repeats; raise Held where the two contradict each other."""
-    alike = _others(row, pixel_sha256=row.pixel_sha256)
+    alike = _others(row, "pixel_sha256")
     disputed = _of_others(row, alike)
     for film in alike if disputed else []:
         _dispute(film, IntakeReason.PIXELS_OF_TWO_PEOPLE, by)
@@ -64,7 +70,7 @@ def twin_of(row: Radiograph, by: User | None) -> tuple[IntakeReason, Radiograph]
     if disputed:
         raise Held(IntakeReason.PIXELS_OF_TWO_PEOPLE)
     # Films set aside by their header have no pixel hash: a corrected resend of theirs is no contradiction.
-    named_alike = _others(row, sop_instance_hash=row.sop_instance_hash)
+    named_alike = _others(row, "sop_instance_hash")
     if any(film.pixel_sha256 not in ("", row.pixel_sha256) for film in named_alike):
         raise Held(IntakeReason.UID_REUSED)
     return None
@@ -72,7 +78,7 @@ def twin_of(row: Radiograph, by: User | None) -> tuple[IntakeReason, Radiograph]
 
 def check_study(row: Radiograph, by: User | None) -> None:
     """Raise Held where a study holds films of two people, and take all of them out of the count."""
-    of_study = _others(row, study_hash=row.study_hash)
+    of_study = _others(row, "study_hash")
     if not _of_others(row, of_study):
         return
     for film in of_study:

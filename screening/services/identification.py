@@ -73,7 +73,7 @@ def owner(
     """Return whose film this is, registered now if the protocol lets a film do that; raise Held in doubt."""
     if claim.study_date and claim.study_date > timezone.now().date() + DAY:
         raise Held(IntakeReason.FUTURE_STUDY)
-    known = Participant.objects.filter(trial=trial, person=person).first()
+    known = people.registered(trial, person.pk)
     if contradicts(claim, known):
         raise Held(IntakeReason.IDENTITY_MISMATCH)
     if known is None:
@@ -93,8 +93,7 @@ def settled(claim: Claim, known: Participant, by: User | None) -> Participant:
         raise Held(IntakeReason.IDENTITY_MISMATCH)
     if any(one.state == State.WITHDRAWN for one in registrations):
         raise Held(IntakeReason.WITHDRAWN)
-    keys = PersonKey.objects.filter(person__in=[one.person_id for one in registrations])
-    if keys.count() < len(registrations):
+    if len(people.keys_of([one.person_id for one in registrations])) < len(registrations):
         raise Held(IntakeReason.IDENTITY_ERASED)
     return learn(claim, known, by=by)
 

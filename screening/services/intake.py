@@ -3,6 +3,7 @@
 import hmac
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from uuid import UUID
 
 from django.core.files.base import ContentFile
@@ -14,23 +15,26 @@ from screening.dicom import Film, file_sha256
 from screening.models import Device, Radiograph, Receipt, RiskAssessment, film_path
 from screening.quality import HOLDING, QUALITY_VERSION, Code
 from screening.reasons import Reason, Rejected, SetAside
-from screening.services.duplicates import Held, check_study, move, queue_up, twin_of
+from screening.services.duplicates import Held, check_study, queue_up, twin_of
 from screening.services.held_films import check_picture, reconsider
 from screening.services.identification import Claim, owner
 from screening.services.site_intake import accepts_secondary_captures
 from screening.steps import intake_sentence
 from screening.vocabulary import FilmState, IntakeReason, ReceiptOutcome
-from trial import audit
+from trial import audit, bulk
 from trial.crypto import derived_key, encrypt
-from trial.models import Participant, Person, PersonKey, Site, Trial, TrialKind, User
+from trial.models import Person, Site, Trial, TrialKind, User
+from trial.protocol import Protocol
 from trial.services import people
 from trial.services.trials import Refused, require_open
+from trial.statements import Read
 
 LONGEST_SHIFT = 365  # days; dates in stored files move back by one number a person, so that intervals survive
 LARGEST_SIDE = 65535  # Rows and Columns are 16 bit numbers; anything else in a header is nonsense
 TRIES = 3
 # No header's text holds this character, and it is no blank, so that nobody's number is taken for the want of one.
 NO_NUMBER = "\x02"
+SAME_FILE = Read(Radiograph, rest="WHERE it.trial_id = %s AND it.file_sha256 = %s")
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,20 @@ class _Delivery:
     @property
     def trial(self) -> Trial:
         return self.site.trial
+
+    @cached_property
+    def protocol(self) -> Protocol:
+        return self.trial.protocol
+
+    def known(self) -> list[Radiograph]:
+        """Return the film that came in this very file before, if one did."""
+        return SAME_FILE(self.trial.pk, self.sha256)
+
+    def shared_by(self, film: Film) -> tuple[str, ...]:
+        """Return by what other films may be like this one, which then wait for it; none like one that is not taken."""
+        return (
+            (film.pixel_sha256, film.sop_instance_uid, film.study_instance_uid) if film.pixel_sha256 else ()
+        )
 
     def answer(
         self, outcome: ReceiptOutcome, reason: str, row: Radiograph | None, message: str = ""
@@ -125,28 +143,42 @@ def reject(reason: Reason, *, site: Site, source: str, by: User | None) -> Answe
 
 
 def _receive(data: bytes, delivery: _Delivery) -> Answer:
+    if not delivery.known():  # read before anybody is made to wait for it
+        with sandbox.reading() as reading:
+            return _read(data, reading, delivery)
     # durable: the answer must not leave while an outer transaction can still take the row back
     with transaction.atomic(durable=True):
         queue_up(delivery.trial, delivery.sha256)
-        if known := Radiograph.objects.filter(trial=delivery.trial, file_sha256=delivery.sha256).first():
-            return _again(known, delivery)
-        with sandbox.reading() as reading:
-            return _read(data, reading, delivery)
+        return _again(delivery.known()[0], delivery)
 
 
 def _read(data: bytes, reading: sandbox.Reading, delivery: _Delivery) -> Answer:
     try:
-        film = _checked(data, reading, delivery)
-        with audit.context(by=delivery.by, why="A film is received"):
+        film, problem = _checked(data, reading, delivery), None
+    except SetAside as doubt:
+        film, problem = doubt.film, doubt
+    except Rejected as refusal:
+        return _reject(refusal, delivery)
+    try:
+        why = "A film is received and set aside" if problem else "A film is received"
+        with audit.context(by=delivery.by, why=why, durable=True):
+            queue_up(delivery.trial, delivery.sha256, *delivery.shared_by(film))
+            if known := delivery.known():
+                return _again(known[0], delivery)
+            if problem:
+                return _set_aside(problem, reading, delivery)
             return _take(film, reading, delivery)
-    except Rejected as problem:
-        return delivery.answer(ReceiptOutcome.REJECTED, problem.code, None, problem.message)
-    except SetAside as problem:
-        return _set_aside(problem, reading, delivery)
+    except Rejected as refusal:
+        return _reject(refusal, delivery)
+
+
+def _reject(refusal: Rejected, delivery: _Delivery) -> Answer:
+    with transaction.atomic(durable=True):
+        return delivery.answer(ReceiptOutcome.REJECTED, refusal.code, None, refusal.message)
 
 
 def _checked(data: bytes, reading: sandbox.Reading, delivery: _Delivery) -> Film:
-    views = frozenset(str(view) for view in delivery.trial.protocol.views)
+    views = frozenset(str(view) for view in delivery.protocol.views)
     captures = accepts_secondary_captures(delivery.site)
     try:
         film = reading.check(data, views=views, secondary_capture=captures)
@@ -171,28 +203,24 @@ def _again(known: Radiograph, delivery: _Delivery) -> Answer:
 
 def _set_aside(problem: SetAside, reading: sandbox.Reading, delivery: _Delivery) -> Answer:
     film: Film = problem.film
-    with audit.context(by=delivery.by, why="A film is received and set aside"):
-        person = people.ensure_person(delivery.trial, new=_new_person(film), by=delivery.by)
-        row = _row(film, delivery, person)
-        before = Radiograph.objects.filter(
-            trial=row.trial, person=person, sop_instance_hash=row.sop_instance_hash, reason=problem.code
-        )
-        if known := before.filter(pixel_sha256=row.pixel_sha256).first():
-            return delivery.answer(ReceiptOutcome.ALREADY_RECEIVED, IntakeReason.SAME_IMAGE, known)
-        row.participant = Participant.objects.filter(trial=row.trial, person=person).first()
-        if film.pixel_sha256:  # for a person to look at
-            _look_at(row, reading)
-            return _keep(row, film, reading, delivery, problem.code, problem.message)
-        row.save()
-        move(row, FilmState.SET_ASIDE, problem.code)
-        return delivery.answer(ReceiptOutcome.SET_ASIDE, problem.code, row, problem.message)
+    person = people.ensure_person(delivery.trial, new=_new_person(film), by=delivery.by)
+    row = _row(film, delivery, person)
+    before = Radiograph.objects.filter(
+        trial=row.trial, person=person, sop_instance_hash=row.sop_instance_hash, reason=problem.code
+    )
+    if known := before.filter(pixel_sha256=row.pixel_sha256).first():
+        return delivery.answer(ReceiptOutcome.ALREADY_RECEIVED, IntakeReason.SAME_IMAGE, known)
+    row.participant = people.registered(delivery.trial, person.pk)
+    if film.pixel_sha256:  # for a person to look at
+        _look_at(row, reading, delivery)
+        return _keep(row, film, reading, delivery, problem.code, problem.message)
+    return _write(row, delivery, problem.code, problem.message)
 
 
 def _take(film: Film, reading: sandbox.Reading, delivery: _Delivery) -> Answer:
-    queue_up(delivery.trial, film.pixel_sha256, film.sop_instance_uid, film.study_instance_uid)
     person = people.ensure_person(delivery.trial, new=_new_person(film), by=delivery.by)
     row = _row(film, delivery, person)
-    _look_at(row, reading)
+    _look_at(row, reading, delivery)
     held: IntakeReason | Code | None = None
     try:
         if twin := twin_of(row, delivery.by):
@@ -241,9 +269,9 @@ def _row(film: Film, delivery: _Delivery, person: Person) -> Radiograph:
     )
 
 
-def _look_at(row: Radiograph, reading: sandbox.Reading) -> None:
+def _look_at(row: Radiograph, reading: sandbox.Reading, delivery: _Delivery) -> None:
     """Write on the row what is wrong with its picture, if the protocol wants it looked at."""
-    if not row.trial.protocol.looks_at_pictures:
+    if not delivery.protocol.looks_at_pictures:
         return
     found = reading.quality()
     row.findings, row.quality_version = {str(code): value for code, value in found.items()}, QUALITY_VERSION
@@ -266,27 +294,33 @@ def _keep(
     clean = _clean(row, film, reading)
     try:
         row.file.save("", ContentFile(clean), save=False)
-        row.save()
-        move(row, FilmState.SET_ASIDE if held else FilmState.ELIGIBLE, held or "")
-        outcome = ReceiptOutcome.SET_ASIDE if held else ReceiptOutcome.ACCEPTED
-        return delivery.answer(outcome, held or IntakeReason.TO_BE_SCORED, row, message)
+        return _write(row, delivery, held, message)
     except BaseException:
         row.file.storage.delete(film_path(row, ""))
         raise
 
 
+def _write(
+    row: Radiograph, delivery: _Delivery, held: IntakeReason | Reason | Code | None, message: str = ""
+) -> Answer:
+    """Write row and receipt."""
+    row.state, row.reason = (FilmState.SET_ASIDE, str(held)) if held else (FilmState.ELIGIBLE, "")
+    bulk.insert([row])
+    outcome = ReceiptOutcome.SET_ASIDE if held else ReceiptOutcome.ACCEPTED
+    return delivery.answer(outcome, held or IntakeReason.TO_BE_SCORED, row, message)
+
+
 def _clean(row: Radiograph, film: Film, reading: sandbox.Reading) -> bytes:
     """Return the de-identified file; put what it leaves out, encrypted, on the row."""
-    key = derived_key(f"uids:{row.trial_id}")
+    of_uids = derived_key(f"uids:{row.trial_id}")
     uids = (film.sop_instance_uid, film.study_instance_uid, film.series_instance_uid)
     clean = reading.clean(
-        uids={uid: keyed_uid(key, uid) for uid in uids},  # the key itself stays here
+        uids={uid: keyed_uid(of_uids, uid) for uid in uids},  # the key itself stays here
         shift_days=-shift_days(row.person),
         subject=row.participant.study_number if row.participant else "HELD",
     )
-    if held_key := PersonKey.objects.filter(person=row.person_id).first():
-        removed = json.dumps(clean.removed)
-        row.crosswalk_sealed = encrypt(bytes(held_key.wrapped), removed, "crosswalk")
+    if key := people.keys_of([row.person_id]).get(row.person_id):
+        row.crosswalk_sealed = encrypt(key, json.dumps(clean.removed), "crosswalk")
     return clean.file
 
 

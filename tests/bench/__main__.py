@@ -17,8 +17,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "benchmarks.md"
 GROWTH = PAGE.with_name("benchmarks-growth.svg")
-# Clients of the database are forks of one process, so there memory is not told apart by side.
-MODULES = {"films": ("ours", "peer"), "allocations": (), "reports": ("ours", "peer")}
+# Clients of the database are forks of one process and servers work for both, so there memory is not told apart by side.
+MODULES = {"films": ("ours", "peer"), "receiving": (), "allocations": (), "reports": ("ours", "peer")}
 LIMIT = 600  # seconds a process may take; a quiet machine needs a tenth
 
 
@@ -37,6 +37,7 @@ def child(name: str, task: str) -> None:
             with closing(bench.pairs()) as pairs:
                 if task == "both":
                     about["summary"] = summary(in_turns(pairs), inverse=bench.inverse)._asdict()
+                    about["why"] = bench.why() if bench.why else ""
                 else:
                     one_side(pairs, task)
             found.append(about | {"peak": peak()})

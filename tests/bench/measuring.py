@@ -40,6 +40,7 @@ class Bench:
     peer: str
     pairs: Callable[[], Iterator[Pair]]
     inverse: bool = False  # seconds for one unit instead of units a second
+    why: Callable[[], str] | None = None  # what is in the way, measured once and told below the table
 
 
 def timed(work: Callable[[], Any], units: int = 1) -> Measured:

@@ -40,7 +40,9 @@ takes beyond the rows it starts with.
 
 What was measured is checked in the same run: both ways score each film alike to 0.000002; every draw is
 replayed from the trial's key, without gaps, and agrees with the record, the offers and the log outside the
-database; the odds ratios of the report are those of R's glm to one in a million, where they are finite.
+database; every film sent is counted after each round, as row, receipt, file and by Orthanc, and the scores at the
+end of the whole path are those of bare scoring; the odds ratios of the report are those of R's glm to one in a
+million, where they are finite.
 
 A bare INSERT is no way to randomize. It is the price of durability alone on this machine, so the ratio shows
 what lock, rules, audit trail and log cost beside it. Memory is the largest single process (`getrusage`),
@@ -52,15 +54,10 @@ def page(results: list[dict[str, Any]], growth: Iterable[str], *, loads: tuple[f
     """Return the page as Markdown."""
     peers = "\n".join(f"- {r['title']}: {r['ours']} against {r['peer']}." for r in results)
     head = HEAD.format(day=f"{datetime.now(UTC):%Y-%m-%d}")
-    tail = TAIL.format(
-        machine=machine(),
-        before=loads[0],
-        after=loads[1],
-        cores=os.cpu_count(),
-        peers=peers,
-        growth="\n".join(growth),
-    )
-    return head + "\n".join(map(_line, results)) + "\n" + tail
+    told = {"machine": machine(), "before": loads[0], "after": loads[1], "cores": os.cpu_count()}
+    tail = TAIL.format(**told, peers=peers, growth="\n".join(growth))
+    why = "".join(f"\n{r['title']}: {r['why']}\n" for r in results if r.get("why"))
+    return head + "\n".join(map(_line, results)) + "\n" + why + tail
 
 
 def _line(result: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ import logging
 
 import pytest
 import requests
+from django.contrib.auth.hashers import make_password
 from django.test import Client
 
 from screening import stow
@@ -14,7 +15,8 @@ from tests import dicom
 from tests.factories import PASSWORD, appoint, make_user
 from tests.screening.test_listener import no_database
 from tests.senders import web
-from trial.models import Person
+from trial import audit
+from trial.models import Person, User
 from trial.roles import Role
 from trial.services import trials
 
@@ -90,6 +92,23 @@ def test_who_may_not_send_sends_nothing(world):
     assert post(world.radiology_it, film, Authorization=f"Basic {wrong}").status_code == 401
     assert post(world.caller, film).status_code == 403
     assert not Receipt.objects.exists()
+
+
+def test_a_password_is_not_checked_for_every_film_but_a_new_one_counts_at_once(world, settings):
+    by, film = world.radiology_it, body(dicom.chest_film())
+    assert post(by, film).status_code == 200
+
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.PBKDF2PasswordHasher"
+    ]  # fails whatever it checks
+    assert post(world.caller, film).status_code == 401
+    assert post(by, film).status_code == 200
+
+    with audit.context(by=None, why="The account is closed, then opened with another password", how="test"):
+        User.objects.filter(pk=by.pk).update(is_active=False)
+        assert post(by, film).status_code == 401
+        User.objects.filter(pk=by.pk).update(is_active=True, password=make_password("another one altogether"))
+        assert post(by, film).status_code == 401
 
 
 def test_the_site_is_the_accounts_only_one_or_the_one_it_names(world):

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import product
+from uuid import UUID
 
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from trial import audit, bulk, clock
@@ -16,9 +17,17 @@ from trial.partial_dates import PartialDate
 from trial.roles import Permission
 from trial.services.registrations import merges_in
 from trial.services.trials import Refused, require, require_open
+from trial.statements import Read, run
 from trial.study_numbers import study_number
 
 FEW = 100
+PERSONS = Read(Person, rest="WHERE it.identity_hash = ANY(%s)")
+PERSONS_LOCKED = Read(
+    Person, rest="WHERE it.identity_hash = ANY(%s) ORDER BY it.identity_hash FOR NO KEY UPDATE OF it"
+)
+SITE_LOCKED = Read(Site, "trial", rest="WHERE it.id = %s FOR NO KEY UPDATE OF it")
+KEYS = Read(PersonKey, rest="WHERE it.person_id = ANY(%s)")
+OF_PERSONS = Read(Participant, rest="WHERE it.trial_id = %s AND it.person_id = ANY(%s)")
 access_log = logging.getLogger("screentrial.access")
 
 
@@ -80,6 +89,16 @@ def ensure_person(trial: Trial, *, new: NewPerson, by: User | None) -> Person:
     return _ensure_persons(trial, [new], by)[hash_in(trial, new.issuer, new.number)]
 
 
+def keys_of(persons: Sequence[UUID]) -> dict[UUID, Sealed]:
+    """Return the wrapped keys of these persons, none for one whose identity was erased."""
+    return {key.person_id: key.wrapped for key in KEYS(list(persons))}
+
+
+def registered(trial: Trial, person: UUID) -> Participant | None:
+    """Return the registration of a person in a trial under their own number, if there is one."""
+    return next(iter(OF_PERSONS(trial.pk, [person])), None)
+
+
 def register(
     site: Site, *, new: NewPerson, by: User | None, registered_at: datetime | None = None
 ) -> Participant:
@@ -99,22 +118,21 @@ def register_all(
         # Persons first: who waits here for somebody else's new person must not hold the site meanwhile.
         persons = _ensure_persons(site.trial, people, by)
         # The lock serializes registration at a site, so that study numbers have no gaps; nobody else waits for it.
-        rows = Site.objects.select_for_update(of=("self",), no_key=True)
-        site = rows.select_related("trial").get(pk=site.pk)
+        (site,) = SITE_LOCKED(site.pk)
         hashes = [hash_in(site.trial, new.issuer, new.number) for new in people]
-        known = {
-            p.person_id: p for p in Participant.objects.filter(trial=site.trial, person__in=persons.values())
-        }
+        known = {p.person_id: p for p in OF_PERSONS(site.trial.pk, [p.pk for p in persons.values()])}
         fresh = {
             persons[h].pk: new for h, new in zip(hashes, people, strict=True) if persons[h].pk not in known
         }
         created = _participants(site, fresh, registered_at or clock.now(site.trial))
-        bulk.insert(created)
-        bulk.insert([Baseline(participant=p) for p in created])
-        if created:
-            Site.objects.filter(pk=site.pk).update(enrolled=F("enrolled") + len(created))
+        with bulk.together(created):
+            bulk.insert(created)
+            bulk.insert([Baseline(participant=p) for p in created])
+            if created:
+                run("UPDATE trial_site SET enrolled = enrolled + %s WHERE id = %s", len(created), site.pk)
+        survivors = merges_in(site.trial).survivors if known else {}  # whoever is new was never merged
         known |= {p.person_id: p for p in created}
-        found, survivors = [known[persons[h].pk] for h in hashes], merges_in(site.trial).survivors
+        found = [known[persons[h].pk] for h in hashes]
         return [survivors.get(p.pk, p) for p in found]
 
 
@@ -165,10 +183,9 @@ def _write_persons(made: Sequence[Person]) -> None:
 
 
 def _persons(hashes: dict[bytes, NewPerson], *, lock: bool = False) -> dict[bytes, Person]:
-    rows = Person.objects.filter(identity_hash__in=list(hashes))
-    if lock:
-        rows = rows.select_for_update(no_key=True).order_by("identity_hash")
-    return {bytes(p.identity_hash): p for p in rows}
+    if not hashes:
+        return {}
+    return {bytes(p.identity_hash): p for p in (PERSONS_LOCKED if lock else PERSONS)(list(hashes))}
 
 
 def _sealed(person: Person, key: bytes, new: NewPerson) -> Person:

@@ -7,6 +7,11 @@ from uuid import UUID
 
 from trial.models import Participant, PersonMerge, Trial
 from trial.services.trials import Refused
+from trial.statements import run
+
+IN_A_MERGE = """
+SELECT true FROM trial_personmerge WHERE undone_at IS NULL AND (participant_id = %s OR into_id = %s) LIMIT 1
+"""
 
 
 class Merges(NamedTuple):
@@ -35,6 +40,8 @@ def survivor(participant: Participant) -> Participant:
 
 def of_one_person(participant: Participant) -> list[Participant]:
     """Return all registrations of a person in their trial, the one that counts first."""
+    if not run(IN_A_MERGE, participant.pk, participant.pk):
+        return [participant]  # as nearly everybody is
     first = survivor(participant)
     rows = PersonMerge.objects.standing().filter(into=first).select_related("participant")
     return [first, *(row.participant for row in rows)]

@@ -8,6 +8,7 @@ from trial import audit
 from trial.keys import ensure_key
 from trial.models import Membership, ProtocolVersion, Site, Trial, TrialKind, User
 from trial.roles import Permission, Role, conflicts
+from trial.statements import run
 from trial.states import (
     FINAL,
     TrialEvent,
@@ -45,7 +46,8 @@ CLOSED: Mapping[str, str] = {
 
 def require_open(trial: Trial) -> None:
     """Raise NotNow unless the trial takes data: from its first protocol in force until it is locked."""
-    if why := CLOSED.get(Trial.objects.values_list("state", flat=True).get(pk=trial.pk)):
+    ((state,),) = run("SELECT state FROM trial_trial WHERE id = %s", trial.pk)
+    if why := CLOSED.get(state):
         raise NotNow(f"Trial {trial.code} {why}. Nothing was taken.")
 
 
