@@ -53,7 +53,9 @@ def p_value(p: float | None) -> str:
 
 
 def p_equation(test: PValue, name: str = "p") -> str:
-    """Format p as a statement: p = 0.040, p < 0.001."""
+    """Format p as a statement: p = 0.040, p < 0.001, p not defined."""
+    if test.p is None:
+        return f"{name} not defined"
     text = p_value(test.p)
     return f"{name} {text}" if text.startswith("<") else f"{name} = {text}"
 

@@ -44,12 +44,8 @@ def _show_subgroups(say: Say, groups: SubgroupEffect) -> None:
         shown = f"{events_of(*level.counts[:2])} v {events_of(*level.counts[2:])}"
         say(f"    {level.label:<42} {shown:<34} odds ratio {interval(level.odds_ratio)}")
     wald, ratio = groups.interaction
-    say(f"    interaction: Wald {_p(wald)}, likelihood ratio {_p(ratio)}")
+    say(f"    interaction: Wald {p_equation(wald)}, likelihood ratio {p_equation(ratio)}")
     _show_reasons(say, wald, ratio)
-
-
-def _p(test: PValue) -> str:
-    return "not defined" if test.p is None else p_equation(test)
 
 
 def _show_reasons(say: Say, *found: Estimate | PValue) -> None:

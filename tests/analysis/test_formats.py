@@ -83,3 +83,7 @@ def test_nobody_has_no_percentage():
     assert percent(0, 0) == "–"
     assert events_of(0, 0) == "0/0"
     assert share(0, 0) == "0"
+
+
+def test_a_test_without_a_p_says_so_in_words():
+    assert p_equation(PValue(None, None, None, "Wald", "an arm without events")) == "p not defined"

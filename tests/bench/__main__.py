@@ -18,7 +18,13 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "benchmarks.md"
 GROWTH = PAGE.with_name("benchmarks-growth.svg")
 # Clients of the database are forks of one process and servers work for both, so there memory is not told apart by side.
-MODULES = {"films": ("ours", "peer"), "receiving": (), "allocations": (), "reports": ("ours", "peer")}
+MODULES = {
+    "films": ("ours", "peer"),
+    "receiving": (),
+    "paths": (),
+    "allocations": (),
+    "reports": ("ours", "peer"),
+}
 LIMIT = 600  # seconds a process may take; a quiet machine needs a tenth
 
 

@@ -1,4 +1,4 @@
-"""Films received and stored per second beside Orthanc, and the whole path to a score beside bare scoring.
+"""Films received and stored per second beside Orthanc.
 
 Orthanc is the one of Debian's packages `orthanc` and `orthanc-dicomweb`, on its own settings but for folder, ports and
 sign-in. Real servers on both sides, the same films to both; what each has stored is counted after every round.
@@ -14,14 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from hashlib import sha256
 from io import BytesIO
 from itertools import count, cycle
 from pathlib import Path
 from typing import Any
 
 import requests
-import torch
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -29,11 +27,10 @@ from pydicom import Dataset, dcmread
 
 from screening.deidentification import crosswalk, deidentify
 from screening.dicom import check_film, parse
-from screening.inference import RiskModel, load_model
-from screening.models import Radiograph, Receipt, Score
-from screening.pixels import Image, pixels
+from screening.models import Radiograph, Receipt
+from screening.pixels import pixels
 from screening.quality import findings
-from screening.sandbox import read_pixels, reading
+from screening.sandbox import reading
 from screening.services import devices, intake
 from tests.bench.allocations import database
 from tests.bench.films import REAL_FILMS
@@ -200,47 +197,6 @@ def _stored(world: World, place: Workplace) -> list[int]:
     return [rows.count(), accepted.count(), len(files)]
 
 
-def path_pairs(code: str, processes: int) -> Iterator[Pair]:
-    """Yield rounds of films: sent until all scores are stored, and scored in a loop by this process alone."""
-    torch.set_num_threads(1)
-    model = load_model()
-    with place_of(code) as (place, world):
-        place.start(processes)
-        with web(place.var, "--workers", str(SERVING), CELERY_BROKER_URL="") as address:
-            way = partial(
-                by_stow,
-                f"{address}/dicom-web/studies",
-                clients=2,
-                login=(world.radiology_it.username, PASSWORD),
-            )
-            films = fresh_films()
-            for number in range(1, ROUNDS + 1):
-                some = [next(films) for _ in range(EACH)]
-                images, bare = [read_pixels(film) for film in some], dict[str, float]()
-                yield (
-                    partial(timed, partial(_to_scores, way, some, place, number * EACH), EACH),
-                    partial(timed, partial(_score, model, some, images, bare), EACH),
-                )
-                _check_scores(world, bare)
-
-
-def _to_scores(way: Send, films: Sequence[bytes], place: Workplace, expected: int) -> None:
-    way(films=films)
-    place.wait_until(lambda: Score.objects.count() == expected)
-
-
-def _score(model: RiskModel, films: Sequence[bytes], images: Sequence[Image], bare: dict[str, float]) -> None:
-    for film, image in zip(films, images, strict=True):
-        bare[sha256(film).hexdigest()] = model.score(image).mean
-
-
-def _check_scores(world: World, bare: dict[str, float]) -> None:
-    scored = Score.objects.filter(radiograph__trial=world.trial, radiograph__file_sha256__in=bare)
-    stored = {sha: float(mean) for sha, mean in scored.values_list("radiograph__file_sha256", "mean")}
-    if stored != bare:
-        raise AssertionError("The stored scores are not those of bare scoring.")
-
-
 def why() -> str:
     """Tell what share of the time for one film each step takes, from its bytes to the answer, in one process."""
     with place_of("WHY") as (_, world):
@@ -308,19 +264,9 @@ RECEIVING = (
         pairs=store_pairs,
     ),
 )
-PATHS = tuple(
-    Bench(
-        title=f"The whole path, from STOW-RS to the stored score, {name} that scores",
-        unit="films a second",
-        ours=f"the web server with {SERVING} processes and a worker with {processes}, until every score is stored",
-        peer="bare scoring: `screening.inference.RiskModel.score` in a loop over the same films, read before",
-        pairs=partial(path_pairs, f"PATH{processes}", processes),
-    )
-    for processes, name in ((1, "one process"), (2, "two processes"))
-)
+BENCHES: tuple[Bench, ...] = ()
 if ORTHANC.exists() and DICOMWEB.exists() and shutil.which("storescu"):
-    BENCHES = (*RECEIVING, *PATHS)
+    BENCHES = RECEIVING
 else:
     print("Nothing is received beside Orthanc: install orthanc, orthanc-dicomweb and dcmtk.", file=sys.stderr)
-    BENCHES = PATHS
 SETTING = database
