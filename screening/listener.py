@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import Error as DatabaseError
-from django.db import connections
+from django.db import close_old_connections, connections
 from pydicom import uid as uids
 from pynetdicom import AE, _config, evt
 
@@ -99,6 +99,8 @@ def start(title: str, address: str, port: int) -> AE:
         (evt.EVT_REQUESTED, _admit),
         (evt.EVT_C_ECHO, lambda event: SUCCESS),
         (evt.EVT_C_STORE, _store),
+        (evt.EVT_RELEASED, _leave),
+        (evt.EVT_ABORTED, _leave),
     ]
     entity.start_server((address, port), block=False, evt_handlers=handlers)
     return entity
@@ -113,12 +115,15 @@ def _limit(event: evt.Event) -> None:
 
 @contextmanager
 def _way_in() -> Iterator[None]:
-    """Mark what is written as come by a command; leave no connection to a thread that ends."""
-    try:
-        with audit.entry("command"):
-            yield
-    finally:
-        connections.close_all()
+    """Mark what is written as come by a command; a connection that was lost since the last film is made anew."""
+    close_old_connections()
+    with audit.entry("command"):
+        yield
+
+
+def _leave(_event: evt.Event | None = None) -> None:
+    """Leave no connection to the thread of an association that ends."""
+    connections.close_all()
 
 
 def _admit(event: evt.Event) -> None:
@@ -146,6 +151,7 @@ def _admit(event: evt.Event) -> None:
 def _reject(event: evt.Event, why: tuple[int, int, int]) -> None:
     event.assoc.acse.send_reject(*why)
     event.assoc.kill()
+    _leave()
 
 
 def _store(event: evt.Event) -> int:

@@ -151,6 +151,34 @@ def test_each_film_has_its_own_answer(at, tmp_path, world):
     assert outcomes() == [("set_aside", "lateral"), ("rejected", "image_size")]
 
 
+def test_one_connection_to_the_database_lasts_an_association_and_no_longer(at, tmp_path, world):
+    def others() -> set[int]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            return {pid for (pid,) in cursor.fetchall()}
+
+    add_device(world)
+    before = others()
+    association = associate(at[1])
+    seen = []
+    for number in range(2):
+        assert (
+            association.send_c_store(
+                dcmread(BytesIO(dicom.chest_film(SOPInstanceUID=f"1.2.{number + 1}")))
+            ).Status
+            == 0
+        )
+        seen.append(others() - before)
+    association.release()
+    assert seen[0] == seen[1] and len(seen[0]) == 1
+    deadline = time.monotonic() + 10
+    while others() - before:
+        assert time.monotonic() < deadline, "the ended association left its connection behind"
+        time.sleep(0.05)
+
+
 def send_pdus(port: int) -> socket.socket:
     """Return the connection of an association on which half a film has been sent."""
     made = associate(port)
