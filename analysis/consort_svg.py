@@ -15,7 +15,10 @@ WIDTH, GUTTER, PAD = 400, 16, 8
 HALF = (WIDTH - GUTTER) / 2
 LINE, GAP = 16, 22
 HEAD_CHARACTERS, CHARACTERS = 23, 27  # as many as fit in a wide font, bold and plain
-UNBROKEN = re.compile(r"[!-~\u00a0-\u024f]+|.", re.DOTALL)  # a word of Latin letters, or one other character
+# A word of Latin letters, or one other character, with the marks that may not begin a line.
+UNBROKEN = re.compile(
+    r"(?:[!-~\u00a0-\u024f]+|.)[\u3001\u3002\uff01\uff09\uff0c\uff1a\uff1b\uff1f\u300d\u300f]*", re.DOTALL
+)
 
 
 def to_svg(

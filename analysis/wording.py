@@ -123,7 +123,7 @@ def translated(document: Document, words: Wording) -> Document:
 def partly(words: Wording) -> list[Paragraph]:
     """Say that a translation is partial, where it is."""
     lacking, met = len(words.missing), len(words.met)
-    told = f"Partly translated: {lacking} of the {met} texts of this report stay in English."
+    told = f"Partly translated, {lacking} of the {met} texts of this report stay in English."
     said = words.say(told)
     return [Paragraph(said, "warning")] if lacking else []
 

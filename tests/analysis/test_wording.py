@@ -16,6 +16,7 @@ from analysis.document import Document, Drawing
 from analysis.excel import to_xlsx
 from analysis.pdf import to_pdf, to_png
 from analysis.services import freezes
+from analysis.services.languages import wording
 from analysis.word import to_docx
 from analysis.wording import Unreadable, Wording, read_catalog, translated, write_catalog
 from tests.analysis.documents import drawing, small_report, written
@@ -188,7 +189,18 @@ def test_files_name_the_language_and_say_how_much_of_it_is_lacking():
     pdf = PdfReader(io.BytesIO(to_pdf(report)))
     assert pdf.trailer["/Root"]["/Lang"] == "zh-TW"
     assert 'w:eastAsia="zh-hant"' in packed_text(to_docx(report), "styles.xml", "(<w:lang[^>]*>)")
-    assert re.match(r"Partly translated: \d\d+ of the \d{3} texts of this report stay", report.status[0].text)
+    assert re.match(r"Partly translated, \d\d+ of the \d{3} texts of this report stay", report.status[0].text)
+
+
+def test_what_is_shipped_can_be_used_and_says_that_it_is_partial():
+    shipped = wording("zh-hant")
+
+    report = translated(small_report(), shipped)
+
+    assert all(map(shipped.usable, shipped.texts))
+    assert report.status[0].text.startswith("部分翻譯")
+    assert report.tables[0].table.columns[1:3] == ("篩檢組", "對照組")
+    assert to_pdf(report)
 
 
 def test_in_english_nothing_is_touched():
@@ -267,7 +279,7 @@ def test_a_half_translated_report_says_so_and_a_broken_catalog_leaves_english(wo
     german = words(reader.get(f"/reports/{frozen.pk}/?language=de"))
     french = words(reader.get(f"/reports/{frozen.pk}/?language=fr"))
 
-    assert "Partly translated: " in german and "Wirkungen" in german and "Deutsch" in german
+    assert "Partly translated, " in german and "Wirkungen" in german and "Deutsch" in german
     assert "The catalog fr.po can't be read" in french and "Effects" in french
     assert "Partly translated" not in words(reader.get(f"/reports/{frozen.pk}/"))
     assert reader.get(f"/reports/{frozen.pk}/?language=../de").status_code == 404
