@@ -159,6 +159,7 @@ def index_test_table(record: Record, intake: Intake) -> Table:
                 "5(i)",
                 f"{v['films']} films, {v['first']} to {v['last']}; threshold {v['threshold']}; SHA-256 {v['sha256']}",
             ),
+            data=(v["name"], v["version"], v["sha256"]),
         )
         for v in record.get("versions", [])
     ]

@@ -3,8 +3,10 @@
 Presentation attributes only, no style: a strict content security policy leaves them alone.
 """
 
+import re
 import textwrap
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 from analysis.consort import Box, Flow, Part
@@ -13,20 +15,30 @@ WIDTH, GUTTER, PAD = 400, 16, 8
 HALF = (WIDTH - GUTTER) / 2
 LINE, GAP = 16, 22
 HEAD_CHARACTERS, CHARACTERS = 23, 27  # as many as fit in a wide font, bold and plain
+# A word of Latin letters, or one other character, with the marks that may not begin a line.
+UNBROKEN = re.compile(
+    r"(?:[!-~\u00a0-\u024f]+|.)[\u3001\u3002\uff01\uff09\uff0c\uff1a\uff1b\uff1f\u300d\u300f]*", re.DOTALL
+)
 
 
-def to_svg(found: Flow, *, title: str = "CONSORT flow", key: str = "flow") -> str:
-    """Draw the flow, saying what `consort.to_lines` says; `key` keeps ids apart when a page shows several."""
+def to_svg(
+    found: Flow, *, title: str = "CONSORT flow", key: str = "flow", say: Callable[[str], str] = str
+) -> str:
+    """Draw the flow, saying what `consort.to_lines` says; `key` keeps ids apart when a page shows several.
+
+    `say` puts its words into another language.
+    """
+    said = [*found.stem, *(box for boxes in found.arms.values() for box in boxes)]
+    about = "; ".join(say(f"{box.label}: {box.n}") for box in said)
+    found = _counted(found, say)
     stem, fork = _stem(found)
     arms, bottom = _arms(list(found.arms.values()), fork)
-    said = [*found.stem, *(box for boxes in found.arms.values() for box in boxes)]
-    about = "; ".join(f"{box.label}: {box.n}" for box in said)
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-1 -1 {WIDTH + 2} {bottom + 2:g}" role="img" '
             f'aria-labelledby="{key}-title {key}-desc" font-family="system-ui, sans-serif" font-size="12" '
             'fill="currentColor">',
-            f'<title id="{key}-title">{escape(title)}</title>',
+            f'<title id="{key}-title">{escape(say(title))}</title>',
             f'<desc id="{key}-desc">{escape(about)}.</desc>',
             *stem,
             *arms,
@@ -73,13 +85,45 @@ def _arms(columns: Sequence[Sequence[Box]], y: float) -> tuple[list[str], float]
 
 def _wrapped(box: Box) -> list[tuple[str, bool]]:
     """Return the lines of a box with whether each is its head; continued lines are indented."""
-    head = [(line, True) for line in textwrap.wrap(_counted(box), HEAD_CHARACTERS)]
-    parts = (textwrap.wrap(_counted(part), CHARACTERS, subsequent_indent="\u2003") for part in box.parts)
+    head = [(line, True) for line in _wrap(box.label, HEAD_CHARACTERS)]
+    parts = (_wrap(part.label, CHARACTERS, indent="\u2003") for part in box.parts)
     return head + [(line, False) for lines in parts for line in lines]
 
 
-def _counted(item: Box | Part) -> str:
-    return f"{item.label} (n\u00a0=\u00a0{item.n})"
+def _wrap(text: str, width: int, indent: str = "") -> list[str]:
+    """Break a text into lines: between words, or between characters where they are wide and have no spaces."""
+    if not any(map(_wide, text)):
+        return textwrap.wrap(text, width, subsequent_indent=indent)
+    lines = [""]
+    for word in UNBROKEN.findall(text):
+        if lines[-1] and _columns(lines[-1] + word) > width:
+            lines.append(indent)
+        lines[-1] += word
+    return [line.rstrip() for line in lines]
+
+
+def _wide(character: str) -> bool:
+    return unicodedata.east_asian_width(character) in "WF"
+
+
+def _columns(text: str) -> int:
+    return sum(2 if _wide(character) else 1 for character in text)
+
+
+def _counted(found: Flow, say: Callable[[str], str]) -> Flow:
+    """Return the flow with its numbers in its labels, ready to be written."""
+
+    def part(item: Part) -> Part:
+        return item._replace(label=say(f"{item.label} (n\u00a0=\u00a0{item.n})"))
+
+    def boxes(items: Iterable[Box]) -> tuple[Box, ...]:
+        return tuple(
+            box._replace(label=part(Part(box.label, box.n)).label, parts=tuple(map(part, box.parts)))
+            for box in items
+        )
+
+    left = dict(zip(found.left, boxes(found.left.values()), strict=True))
+    return Flow(boxes(found.stem), left, {arm: boxes(items) for arm, items in found.arms.items()})
 
 
 def _height(box: Box) -> float:

@@ -2,17 +2,19 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from html import unescape
 from itertools import groupby
 from typing import ClassVar, Literal
 
+from analysis.consort import Flow
 from analysis.effects import Effect, SubgroupEffect
 from analysis.formats import events_of, interval, p_equation, percentage_points
 from analysis.tables import Table
 
 Tone = Literal["plain", "quiet", "warning", "danger"]
+ENGLISH = "en"
 DRAWN, TALLEST = 140, 200  # mm: the width that letters in a figure are meant for, and the height a page has
 
 
@@ -26,11 +28,12 @@ class Heading:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Some sentences, and how loudly they are said."""
+    """Some sentences, how loudly they are said, and what in them is data: no words of the report."""
 
     kind: ClassVar = "paragraph"
     text: str
     tone: Tone = "plain"
+    data: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Drawing:
     kind: ClassVar = "drawing"
     key: str
     svg: str
+    flow: Flow | None = field(default=None, compare=False)  # of the figure whose size follows its words
 
     @property
     def title(self) -> str:
@@ -93,6 +97,8 @@ class Document:
     made: datetime  # of the data, never of the file: the same report has the same bytes
     status: tuple[Paragraph, ...]
     blocks: tuple[Block, ...]
+    language: str = ENGLISH
+    terms: tuple[str, str, str] = ("Report", "Figure", "Table")  # what a file calls itself and its parts
 
     @property
     def tables(self) -> list[Tabled]:

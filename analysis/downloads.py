@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from analysis.adsl import Dates, Unfit
 from analysis.bundle import About, bundle
@@ -14,9 +14,10 @@ from analysis.models import Freeze
 from analysis.pdf import MissingGlyph, to_pdf, to_png
 from analysis.services import freezes, reports
 from analysis.services.blinded import blinded_document
-from analysis.services.documents import FIGURES, document
+from analysis.services.documents import IN_ENGLISH, document, drawing
 from analysis.tables import to_csv
 from analysis.word import to_docx
+from analysis.wording import Wording
 from trial.crypto import derived_key
 from trial.models import TrialKind
 from trial.roles import Permission
@@ -26,40 +27,55 @@ P = Permission
 T = TypeVar("T", Document, str)
 
 
+class Make(Protocol):
+    """Makes a file of a freeze, in a language where it has words of the report."""
+
+    def __call__(self, freeze: Freeze, words: Wording = IN_ENGLISH, /) -> str | bytes: ...
+
+
 class Download(NamedTuple):
     """One file: how to make it, and the permission it needs."""
 
     label: str
     content_type: str
     permission: Permission
-    make: Callable[[Freeze], str | bytes]
+    make: Make
     note: str = ""
 
 
-def _table(name: str) -> Callable[[Freeze], str]:
-    return lambda freeze: to_csv(reports.report(freeze).tables[name])
+def _table(name: str) -> Make:
+    return lambda freeze, words=IN_ENGLISH: to_csv(words.table(reports.report(freeze).tables[name]))
 
 
-def _drawn(key: str) -> Callable[[Freeze], str]:
-    return lambda freeze: FIGURES[key](reports.report(freeze))
+def _svg(key: str, freeze: Freeze, words: Wording) -> str:
+    return words.drawing(drawing(key, reports.report(freeze))).svg
 
 
-def _png(key: str) -> Callable[[Freeze], bytes]:
-    return lambda freeze: _printed(to_png, _drawn(key)(freeze))
+def _drawn(key: str) -> Make:
+    return lambda freeze, words=IN_ENGLISH: _svg(key, freeze, words)
 
 
-def _whole(write: Callable[[Document], bytes]) -> Callable[[Freeze], bytes]:
-    return lambda freeze: _printed(write, document(freeze))
+def _png(key: str) -> Make:
+    return lambda freeze, words=IN_ENGLISH: _printed(to_png, _svg(key, freeze, words))
 
 
-def _frax(freeze: Freeze) -> str:
+def _whole(write: Callable[[Document], bytes]) -> Make:
+    return lambda freeze, words=IN_ENGLISH: _printed(write, document(freeze, words))
+
+
+def _as_it_is(make: Callable[[Freeze], str | bytes]) -> Make:
+    """Make a file for programs, whose words are names: it is the same in every language."""
+    return lambda freeze, words=IN_ENGLISH: make(freeze)
+
+
+def _frax(freeze: Freeze, words: Wording = IN_ENGLISH) -> str:
     if not reports.report(freeze).fracture_risk.changes:
         raise Refused("Nobody scanned by the trial has FRAX on record: there is nothing to draw.")
-    return FIGURES["fracture_risk"](reports.report(freeze))
+    return _svg("fracture_risk", freeze, words)
 
 
-def _blinded(write: Callable[[Document], bytes]) -> Callable[[Freeze], bytes]:
-    return lambda freeze: _printed(write, blinded_document(freeze))
+def _blinded(write: Callable[[Document], bytes]) -> Make:
+    return lambda freeze, words=IN_ENGLISH: _printed(write, blinded_document(freeze, words))
 
 
 def _printed(write: Callable[[T], bytes], content: T) -> bytes:
@@ -92,14 +108,14 @@ def _dummy(freeze: Freeze) -> str:
     return dummy_csv(freezes.subjects_csv(freeze), derived_key(f"dummy allocation:{freeze.pk}"))
 
 
-def _bundle(dates: Dates) -> Callable[[Freeze], bytes]:
+def _bundle(dates: Dates) -> Make:
     def made(freeze: Freeze) -> bytes:
         try:
             return bundle(reports.report(freeze).rows, _about(freeze), dates)
         except Unfit as no:
             raise Refused(f"The bundle can't be written. {no}") from None
 
-    return made
+    return _as_it_is(made)
 
 
 def _about(freeze: Freeze) -> About:
@@ -182,12 +198,12 @@ DOWNLOADS: dict[str, Download] = {
         *("The report by letter, for Excel", f"{OFFICE}.spreadsheetml.sheet"),
         *(P.SEE_REPORT_POOLED, _blinded(to_xlsx)),
     ),
-    "codebook.csv": Download("Codebook", CSV, P.DOWNLOAD_DATASET, _codebook),
+    "codebook.csv": Download("Codebook", CSV, P.DOWNLOAD_DATASET, _as_it_is(_codebook)),
     "dataset-dummy.csv": Download(
         "Dataset with a dummy allocation",
         CSV,
         P.DOWNLOAD_DATASET,
-        _dummy,
+        _as_it_is(_dummy),
         note="To write and test programs on. Its A and B are dealt at random and say nothing about the true "
         "arms: a difference between them is chance. The codebook says what was left out.",
     ),
@@ -198,7 +214,7 @@ _IN_BUNDLE = (
 )
 # Whole datasets with their arms need both permissions, so they stand by themselves.
 DATASETS: dict[str, Download] = {
-    "dataset.csv": Download("Dataset", CSV, P.DOWNLOAD_DATASET, freezes.subjects_csv),
+    "dataset.csv": Download("Dataset", CSV, P.DOWNLOAD_DATASET, _as_it_is(freezes.subjects_csv)),
     "bundle.zip": Download(
         "Bundle, dates as dates", ZIP, P.DOWNLOAD_DATASET, _bundle("dates"), note=_IN_BUNDLE
     ),

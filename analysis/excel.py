@@ -8,10 +8,11 @@ import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from analysis.document import Document, Facts, Paragraph, Tabled
+from analysis.document import ENGLISH, Document, Facts, Paragraph, Tabled
 from analysis.tables import Row, Table
 
 NUMBER = re.compile(r"-?\d+(?:\.(\d+))?")
+SPELLED = re.compile(r"[\[\]:*?/\\']+")  # may not be in the name of a sheet
 TITLE, HEAD = "title", "head"
 Formats = dict[str, Format]
 
@@ -26,16 +27,17 @@ def to_xlsx(document: Document) -> bytes:
         TITLE: book.add_format({"bold": True, "font_size": 14}),
         HEAD: book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "bottom"}),
     }
-    _cover(book.add_worksheet("Report"), document, formats)
+    _cover(book.add_worksheet(SPELLED.sub(" ", document.terms[0])[:31]), document, formats)
     for number, tabled in enumerate(document.tables, start=1):
-        _fill(book, book.add_worksheet(_name(number, tabled)), tabled.table, formats)
+        _fill(book, book.add_worksheet(_name(number, tabled, document.language)), tabled.table, formats)
     book.close()
     return out.getvalue()
 
 
-def _name(number: int, tabled: Tabled) -> str:
+def _name(number: int, tabled: Tabled, language: str) -> str:
     """Return the name of a sheet, with the number that its table has in print; Excel takes 31 characters."""
-    return f"{number} {tabled.key.replace('_', ' ')}"[:31]
+    name = tabled.key.replace("_", " ") if language == ENGLISH else SPELLED.sub(" ", tabled.table.title)
+    return f"{number} {name}"[:31]
 
 
 def _cover(sheet: Worksheet, document: Document, formats: Formats) -> None:

@@ -5,7 +5,7 @@ The layout is in `report.typ`. A character that no font has is an error, for wha
 
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ PICTURE = b"""
 #image(bytes(sys.inputs.svg), format: "svg", width: 160mm, alt: "A figure")
 """
 TAGGED: dict[str, Any] = {"format": "pdf", "pdf_standards": ["ua-1"]}
+REGIONS = {"hant": "TW", "hans": "CN"}
 DOTS = 300  # an inch: what journals ask of a picture
 FAMILY = re.compile(r'font-family="[^"]*"')
 LOST = re.compile(r'the text `"(.+?)"` could not be displayed')
@@ -36,8 +37,9 @@ class MissingGlyph(ValueError):
 def to_pdf(document: Document) -> bytes:
     """Write a document as PDF; raise MissingGlyph where a character would be a box."""
     blocks = [*document.status, *document.blocks]
-    told = json.dumps({"title": document.title, "blocks": [_plain(block) for block in blocks]})
-    return _compile(LAYOUT, {"document": told}, **TAGGED, timestamp=int(document.made.timestamp()))
+    told = {"title": document.title, "blocks": [_plain(block) for block in blocks], "terms": document.terms}
+    inputs = {"document": json.dumps(told | _spoken(document.language))}
+    return _compile(LAYOUT, inputs, **TAGGED, timestamp=int(document.made.timestamp()))
 
 
 @lru_cache(maxsize=32)
@@ -48,8 +50,15 @@ def to_png(svg: str) -> bytes:
     return _compile(PICTURE, told, format="png", ppi=DOTS)
 
 
+def _spoken(language: str) -> dict[str, str | None]:
+    """Return a language as typst takes it: zh-hant is zh in TW, for it knows regions and no scripts here."""
+    lang, _, rest = language.partition("-")
+    region = REGIONS.get(rest, rest.upper() if len(rest) == 2 else None)
+    return {"lang": lang, "region": region}
+
+
 def _plain(block: Block) -> dict[str, Any]:
-    found = {"kind": block.kind, **asdict(block)}
+    found = {"kind": block.kind, **asdict(replace(block, flow=None) if isinstance(block, Drawing) else block)}
     if isinstance(block, Drawing):
         found |= {"svg": _set(block.svg), "title": block.title, "words": block.words, "width": block.width}
     if isinstance(block, Tabled):

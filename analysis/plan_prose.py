@@ -38,10 +38,11 @@ VARIABLE_LABELS = {variable.key: variable.label for variable in (*BASELINE, *PRE
 
 
 class Section(NamedTuple):
-    """A heading and its sentences."""
+    """A heading and its sentences, and what in them somebody wrote or numbered: no words of the report."""
 
     title: str
     sentences: tuple[str, ...]
+    data: tuple[str, ...] = ()
 
 
 def prose(plan: Plan) -> list[Section]:
@@ -56,18 +57,20 @@ def prose(plan: Plan) -> list[Section]:
         "Missing outcomes": _missing(plan),
         "Baseline and uptake": _baseline(plan),
         "Interim looks": _interim(plan),
-        "Notes": plan.notes,
     }
-    return [Section(title, found) for title, told in sections.items() if (found := tuple(told))]
+    told = [Section(title, found) for title, said in sections.items() if (found := tuple(said))]
+    return [*told, Section("Notes", plan.notes, plan.notes)] if plan.notes else told
 
 
 def methods_text(plan: Plan, *, planned: bool, code_version: str) -> list[Section]:
     """Return how a report was made, in sentences: what was planned, and by which software it was computed."""
     why = () if planned else ("No plan was signed before the arms were known: all of this is post hoc.",)
-    used = listed(f"{name} {version(name.lower())}" for name in SOFTWARE)
-    said = f"Computed by Screentrial {code_version} with Python {platform.python_version()}, {used}."
+    versions = {name: version(name.lower()) for name in SOFTWARE}
+    used = listed(f"{name} {number}" for name, number in versions.items())
+    python = platform.python_version()
+    said = f"Computed by Screentrial {code_version} with Python {python}, {used}."
     first = [Section("Plan", why)] if why else []
-    return [*first, *prose(plan), Section("Software", (said,))]
+    return [*first, *prose(plan), Section("Software", (said,), (code_version, python, *versions.values()))]
 
 
 def listed(words: Iterable[str]) -> str:

@@ -38,13 +38,14 @@ HARMLESS = re.compile(r"^-[\d.,()%\sInf-]*$")
 
 @dataclass(frozen=True)
 class Row:
-    """One line: its label, its cells, how deep it is indented, and whether it heads the lines below."""
+    """One line: its label, its cells, how deep it is indented, whether it heads those below, and its data."""
 
     label: str
     cells: tuple[str, ...] = ()
     indent: int = 0
     heading: bool = False
     key: str = ""
+    data: tuple[str, ...] = ()  # what in it somebody named: no words of the report
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Freezes, their reports, and the files of each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
@@ -12,14 +13,17 @@ from django.views.decorators.http import require_safe
 
 from analysis.calculator_forms import CALCULATIONS
 from analysis.comparison_views import comparable
+from analysis.document import Block
 from analysis.downloads import DATASETS, DOWNLOADS, Download
 from analysis.forms import FreezeForm, PasswordForm
 from analysis.models import Freeze
 from analysis.services.blinded import blinded_blocks, blinded_document
-from analysis.services.documents import document, status
+from analysis.services.documents import IN_ENGLISH, document, status
 from analysis.services.freezes import freeze
+from analysis.services.languages import languages, wording
 from analysis.services.plans import sees_arms, sign_freeze, signatures_of
 from analysis.services.prechecks import Check, Unsettled
+from analysis.wording import Wording, partly
 from trial.blinding import arm_shown
 from trial.models import Trial, User
 from trial.pages import NOT_SAVED, SignedIn, may, page, refusals
@@ -65,14 +69,41 @@ def report(request: SignedIn, pk: UUID) -> HttpResponse:
             sign_freeze(frozen, by=request.user, password=sign.cleaned_data["password"])
             messages.success(request, f"You signed {frozen}.")
             return redirect("report", frozen.pk)
-    context = _about(request.user, frozen) | {"sign": sign, "status": list(status(frozen))}
+    words = _words(request)
+    context = _about(request.user, frozen) | {"sign": sign}
     if not sees_arms(request.user, frozen):
-        return render(request, "analysis/report_pooled.html", context | _blinded(frozen))
+        context |= _said(words, status=status(frozen), **_blinded(frozen))
+        return render(request, "analysis/report_pooled.html", context)
     arm_shown(request.user, f"report {frozen.pk}")
-    return render(request, "analysis/report.html", context | {"blocks": document(frozen).blocks})
+    context |= _said(words, status=status(frozen), blocks=document(frozen).blocks)
+    return render(request, "analysis/report.html", context)
 
 
-def _blinded(frozen: Freeze) -> dict[str, object]:
+def _words(request: SignedIn) -> Wording:
+    """Return the words of the language that was asked for; English where its catalog can't be read."""
+    language = request.GET.get("language", IN_ENGLISH.language)
+    if language not in languages():
+        raise Http404(f"There is no report in {language!r}.")
+    with refusals(lambda message: messages.error(request, message)):
+        return wording(language)
+    return IN_ENGLISH
+
+
+def _said(
+    words: Wording, *, status: Iterable[Block], blocks: Iterable[Block], **told: object
+) -> dict[str, object]:
+    """Return what the page shows in a language, and which others there are."""
+    shown, said = list(map(words.block, blocks)), list(map(words.block, status))
+    found = languages()
+    return told | {
+        "blocks": shown,
+        "status": [*partly(words), *said],
+        "language": words.language,
+        "languages": found if len(found) > 1 else {},
+    }
+
+
+def _blinded(frozen: Freeze) -> dict[str, Any]:
     """Return the report for whoever sees no arm: with letters, or without and why."""
     try:
         return {"blocks": blinded_document(frozen).blocks}
@@ -104,15 +135,20 @@ def download(request: SignedIn, pk: UUID, name: str) -> HttpResponse:
     if chosen.permission is P.SEE_REPORT_BY_ARM or name in DATASETS:
         arm_shown(request.user, f"{name} of report {frozen.pk}")
     try:
-        made = chosen.make(frozen)
+        made = chosen.make(frozen, words := _words(request))
     except Refused as refused:
         messages.error(request, str(refused))
         return redirect("report", frozen.pk)
     response = HttpResponse(made, content_type=chosen.content_type)
-    response["Content-Disposition"] = (
-        f'attachment; filename="{frozen.trial.code}-freeze-{frozen.number}-{name}"'
-    )
+    saved = f"{frozen.trial.code}-freeze-{frozen.number}-{_named(name, words)}"
+    response["Content-Disposition"] = f'attachment; filename="{saved}"'
     return response
+
+
+def _named(name: str, words: Wording) -> str:
+    """Name the language of a file that has words of it."""
+    file = PurePath(name)
+    return f"{file.stem}-{words.language}{file.suffix}" if words.met else name
 
 
 def _downloads(user: User, frozen: Freeze) -> dict[str, Download]:

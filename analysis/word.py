@@ -9,12 +9,13 @@ from functools import lru_cache
 import docx
 from docx.document import Document as Word
 from docx.enum.text import WD_ALIGN_PARAGRAPH
+from docx.oxml.ns import qn
 from docx.oxml.parser import OxmlElement
 from docx.shared import Mm, Pt
 from docx.table import Table as WordTable
 from docx.table import _Cell
 
-from analysis.document import Block, Document, Drawing, Facts, Heading, Paragraph, Tabled
+from analysis.document import ENGLISH, Block, Document, Drawing, Facts, Heading, Paragraph, Tabled
 from analysis.pdf import to_png
 from analysis.tables import Row, Table
 
@@ -34,14 +35,23 @@ def to_docx(document: Document) -> bytes:
     about.title, about.author, about.language, about.comments = (
         _sound(document.title),
         "Screentrial",
-        "en",
+        document.language,
         "",
     )
     about.created = about.modified = made.replace(tzinfo=None)
+    _speak(word, document.language)
     word.add_heading(_sound(document.title), level=0)
     for block in (*document.status, *document.blocks):
         _write(word, block)
     return _timeless(word)
+
+
+def _speak(word: Word, language: str) -> None:
+    """Let Word spell and break lines by the rules of the language; the template is in English."""
+    if language != ENGLISH:
+        for spoken in word.styles.element.iter(qn("w:lang")):
+            for script in ("w:val", "w:eastAsia"):
+                spoken.set(qn(script), language)
 
 
 def _sound(text: str) -> str:

@@ -27,6 +27,8 @@ TRIAL_KEY_DIR = Path(env.str("SCREENTRIAL_TRIAL_KEYS", default=str(VAR / "keys")
 ALLOCATION_LOG_DIR = Path(env.str("SCREENTRIAL_ALLOCATION_LOGS", default=str(VAR / "allocations")))
 # Where registered models are kept; every machine with a worker needs the same files.
 MODEL_DIR = Path(env.str("SCREENTRIAL_MODELS", default=str(VAR / "models")))
+# Catalogs of the report in other languages, CODE.po; one here stands before one that is shipped.
+REPORT_LANGUAGES = Path(env.str("REPORT_LANGUAGES", default=str(VAR / "languages")))
 
 # Written into every freeze: which code made these numbers.
 CODE_VERSION = env.str("SCREENTRIAL_VERSION", default="0.1.0")

@@ -6,12 +6,13 @@ who came or was corrected in between would show in the counts of a letter, and w
 
 from collections.abc import Iterator
 
-from analysis.document import Block, Document, Drawing, Heading, Paragraph, Tabled
+from analysis.document import Block, Document, Heading, Paragraph, Tabled
 from analysis.models import Freeze
 from analysis.scrambled import NotTold, lettered_tables, pooled_tables
-from analysis.services.documents import FIGURES, status
+from analysis.services.documents import IN_ENGLISH, drawing, status
 from analysis.services.reports import Report, report
 from analysis.tables import Table
+from analysis.wording import Wording, translated
 from trial.crypto import derived_key
 from trial.models import ProtocolVersion
 from trial.services.trials import Refused
@@ -23,7 +24,7 @@ BY_LETTER = (
 )
 
 
-def blinded_document(frozen: Freeze) -> Document:
+def blinded_document(frozen: Freeze, words: Wording = IN_ENGLISH) -> Document:
     """Lay out the report with the arms named A and B; refused where a letter would name its arm."""
     found = report(frozen)
     try:
@@ -31,7 +32,16 @@ def blinded_document(frozen: Freeze) -> Document:
     except NotTold as no:
         raise Refused(f"The arms can't be told by letter. {no}") from None
     blocks = (Paragraph(BY_LETTER), Heading("By letter"), *map(_tabled, told), *blinded_blocks(frozen))
-    return Document(frozen.trial.title, frozen.cut_off, tuple(status(frozen)), blocks)
+    return translated(Document(frozen.trial.title, frozen.cut_off, tuple(status(frozen)), blocks), words)
+
+
+def blinded_words(frozen: Freeze, words: Wording) -> None:
+    """Let the words meet all that a blinded reader may be told: by letter only where that is not refused."""
+    try:
+        blinded_document(frozen, words)
+    except Refused:
+        for block in (Paragraph(BY_LETTER), Heading("By letter"), *blinded_blocks(frozen)):
+            words.block(block)
 
 
 def blinded_blocks(frozen: Freeze) -> Iterator[Block]:
@@ -39,7 +49,7 @@ def blinded_blocks(frozen: Freeze) -> Iterator[Block]:
     found = report(frozen)
     yield Heading("Both arms together")
     if found.accrual:
-        yield Drawing("accrual", FIGURES["accrual"](found))
+        yield drawing("accrual", found)
         yield Tabled("accrual", found.tables["accrual"])
     for table in (*pooled_tables(found.rows, found.flow, frozen.conduct), found.tables["index_test"]):
         if table.rows:

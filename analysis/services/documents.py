@@ -19,6 +19,7 @@ from analysis.figures import (
 from analysis.models import Freeze
 from analysis.plan_prose import Section, methods_text
 from analysis.services.reports import Report, report
+from analysis.wording import Wording, translated
 from trial.models import TrialKind
 
 
@@ -31,6 +32,8 @@ def drawn(draw: Callable[[Any], bytes], content: tuple | None) -> str:
 def _cascade(bars: Sequence[Bar]) -> bytes:
     return cascade(bars, title=bars[0].label)
 
+
+IN_ENGLISH = Wording()
 
 # The figures by the table that each one shows; the flow is a figure alone.
 FIGURES: Mapping[str, Callable[[Report], str]] = {
@@ -46,11 +49,17 @@ FIGURES: Mapping[str, Callable[[Report], str]] = {
 }
 
 
-def document(frozen: Freeze) -> Document:
-    """Lay out the report of a freeze, both arms."""
+def document(frozen: Freeze, words: Wording = IN_ENGLISH) -> Document:
+    """Lay out the report of a freeze, both arms, in a language."""
     found = report(frozen)
     how = methods_text(found.plan, planned=found.planned, code_version=frozen.code_version)
-    return lay_out(found, title=frozen.trial.title, made=frozen.cut_off, told=status(frozen), methods=how)
+    made = lay_out(found, title=frozen.trial.title, made=frozen.cut_off, told=status(frozen), methods=how)
+    return translated(made, words)
+
+
+def drawing(key: str, found: Report) -> Drawing:
+    """Draw one figure of a report."""
+    return Drawing(key, FIGURES[key](found), found.flow if key == "flow" else None)
 
 
 def lay_out(
@@ -59,10 +68,12 @@ def lay_out(
     """Put what was computed in order, below what there is to say of its data."""
     shown = {"flow", *(key for key, table in found.tables.items() if table.rows)}
     shown -= set() if found.further.timed else {"further"}
-    drawings = {key: Drawing(key, draw(found)) for key, draw in FIGURES.items() if key in shown}
+    drawings = {key: drawing(key, found) for key in FIGURES if key in shown}
     population = found.plan.analysis_set(found.plan.population).label
     first = headline(found.primary, found.primary_subgroups, population=population)
-    how = (Paragraph(f"{section.title}. {' '.join(section.sentences)}") for section in methods)
+    how = (
+        Paragraph(f"{section.title}. {' '.join(section.sentences)}", data=section.data) for section in methods
+    )
     return Document(
         title, made, tuple(told), (*first, *body(drawings, found.tables), Heading("Methods"), *how)
     )
@@ -70,16 +81,18 @@ def lay_out(
 
 def status(frozen: Freeze) -> Iterator[Paragraph]:
     """Say which data these are, by which plan they are compared, and whether they are of real people."""
+    code = frozen.trial.code
     yield Paragraph(
         f"{frozen} · {frozen.purpose} · facts entered up to {frozen.cut_off:%Y-%m-%d %H:%M} UTC · {frozen.people} "
         f"people · protocol version {frozen.protocol_version.number} · code {frozen.code_version}",
         "quiet",
+        (code, frozen.purpose, frozen.code_version),
     )
     yield Paragraph(f"SHA-256 {frozen.sha256}", "quiet")
     if frozen.audit_head:
         yield Paragraph(f"Audit chain up to {frozen.audit_head}", "quiet")
     if frozen.plan:
-        yield Paragraph(f"By {frozen.plan}; what it does not name is marked post hoc.")
+        yield Paragraph(f"By {frozen.plan}; what it does not name is marked post hoc.", data=(code,))
     else:
         yield Paragraph(
             "No analysis plan was in force when this was frozen: every comparison is post hoc.", "warning"
@@ -92,7 +105,7 @@ def _reality(frozen: Freeze) -> Iterator[Paragraph]:
     if trial.kind == TrialKind.DEMONSTRATION:
         yield Paragraph("Demonstration: every person and every number here is made up.", "warning")
     elif trial.is_test:
-        yield Paragraph(f"TEST of {trial.tries}: nothing here is real.", "danger")
+        yield Paragraph(f"TEST of {trial.tries}: nothing here is real.", "danger", (str(trial.tries),))
     elif trial.kind == TrialKind.RECORDED:
         yield Paragraph(
             "A recorded trial, loaded from outside: see its description for where the rows come from.",
