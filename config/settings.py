@@ -114,8 +114,9 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 # Unset means: the project's own PostgreSQL and Valkey under VAR, started at the first connection.
 DATABASE_URL = env.str("DATABASE_URL", default="")
 _server: dict[str, Any] = env.db_url_config(DATABASE_URL) if DATABASE_URL else {"EMBEDDED_VAR": str(VAR)}
-# The few statements that trial/statements.py sends again and again are planned once a connection.
-_planned_once = {"prepare_threshold": 5}
+# The few statements that trial/statements.py sends again and again, and those of triggers, are planned once a
+# connection, and not again for each list of keys.
+_planned_once = {"prepare_threshold": 5, "options": "-c plan_cache_mode=force_generic_plan"}
 DATABASES = {
     "default": _server
     | {

@@ -39,6 +39,10 @@ class Slot(NamedTuple):
     arm: str
 
 
+# The allocations not yet seen in the database, and how many of each list are in the log.
+Said = tuple[dict[str, Slot], dict[List, int]]
+
+
 class _Read:
     """The part of a log this process has read so far: a log only grows, so each line is read once."""
 
@@ -51,7 +55,7 @@ class _Read:
         self.drawn: dict[List, int] = {}  # the cursors as the database last had them
         self._lock = Lock()  # threads of a server share what was read
 
-    def refresh(self) -> tuple[dict[str, Slot], dict[List, int]]:
+    def refresh(self) -> Said:
         """Return the allocations not yet seen in the database, and how many of each list are in the log."""
         with self._lock:
             size = self.path.stat().st_size if self.path.exists() else 0
@@ -104,19 +108,29 @@ def log_path(trial: Trial) -> Path:
 
 
 def check(trial: Trial) -> None:
-    """Raise OnHold when the log has an allocation that the database lacks or has otherwise, as after a restore.
+    """Raise OnHold when the log has an allocation that the database lacks or has otherwise, as after a restore."""
+    said = read(trial)
+    compare(trial, said, run(DRAWN, trial.pk))
+
+
+def read(trial: Trial) -> Said:
+    """Read what the log says now: before the database is asked, for the log is written after the commit."""
+    return _log(trial).refresh()
+
+
+def compare(trial: Trial, said: Said, drawn: Iterable[tuple[str, int, int]]) -> None:
+    """Raise OnHold when what the log said is not what the database says; `drawn` is its answer to DRAWN.
 
     An allocation is looked up once, for it stays where it is; only a restore takes it away again, and the cursors
     of the lists with it: these are compared every time, and what other processes have logged since some at a time.
     """
-    log = _log(trial)
-    unseen, logged = log.refresh()  # read before the database: the log is written after the commit
+    log, (unseen, logged) = _log(trial), said
     if log.compared and len(unseen) < TOGETHER:
         unseen = {}
     log.compared = True
     agreed = {pk for pk, slot in _slots_of(unseen) if slot == unseen[pk]}
     log.unseen -= agreed
-    log.drawn = _drawn(trial)
+    log.drawn = {(label, number): places for label, number, places in drawn}
     behind = sum(max(0, count - log.drawn.get(of, 0)) for of, count in logged.items())
     if lost := max(len(unseen) - len(agreed), behind):
         raise OnHold(
@@ -216,7 +230,3 @@ def _slots_of(keys: Iterable[str]) -> Iterator[tuple[str, Slot]]:
     if keys := list(keys):
         for pk, *slot in run(SLOTS, keys):
             yield pk, Slot(*slot)
-
-
-def _drawn(trial: Trial) -> dict[List, int]:
-    return {(label, number): drawn for label, number, drawn in run(DRAWN, trial.pk)}

@@ -247,17 +247,19 @@ CREATE TRIGGER audit_context_of_change AFTER UPDATE ON trial_user FOR EACH ROW
 """
 )
 
-# Years, months and days that the calendar has: a text that is none would stop every freeze.
+# Years, months and days that the calendar has: a text that is none would stop every freeze. In PL/pgSQL, for a
+# function in SQL is parsed anew by every statement that checks it.
 DATES = f"""
-CREATE OR REPLACE FUNCTION is_partial_date(said text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT AS $$
-    SELECT CASE
+CREATE OR REPLACE FUNCTION is_partial_date(said text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+BEGIN
+    RETURN CASE
         WHEN said !~ '^[0-9]{{4}}(-(0[1-9]|1[0-2])(-[0-9]{{2}})?)?$' THEN false
         WHEN left(said, 4)::int NOT BETWEEN {FIRST_YEAR} AND {LAST_YEAR} THEN false
         WHEN length(said) < 10 THEN true
         ELSE right(said, 2)::int BETWEEN 1 AND extract(day FROM
             make_date(left(said, 4)::int, substr(said, 6, 2)::int, 1) + interval '1 month -1 day')
-    END
-$$;
+    END;
+END $$;
 """ + guard_dates("trial_participant", "birth_date", "died_on", optional=True)
 
 # The vocabulary of states and events, and which event leads where, is that of trial/states.py.

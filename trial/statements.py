@@ -17,7 +17,7 @@ M = TypeVar("M", bound=models.Model)
 
 def run(statement: str, *values: Any) -> list[tuple]:
     """Run a statement and return its rows, none where it has none to return."""
-    sent = _send(statement, values)
+    sent = send(statement, *values)
     return sent.fetchall() if sent.description else []
 
 
@@ -26,7 +26,8 @@ def wrapper() -> Any:
     return connections[DEFAULT_DB_ALIAS]
 
 
-def _send(statement: str, values: Sequence[Any]) -> Cursor:
+def send(statement: str, *values: Any) -> Cursor:
+    """Send a statement and return the cursor that is to be read."""
     database = wrapper()
     database.close_if_health_check_failed()
     database.ensure_connection()
@@ -66,7 +67,7 @@ class Read(Generic[M]):
 
     def send(self, *values: Any) -> Cursor:
         """Send the statement and return the cursor that is to be read."""
-        return _send(self._statement, values)
+        return send(self._statement, *values)
 
     def rows(self, sent: Cursor) -> list[M]:
         """Return the rows of a statement that was sent."""

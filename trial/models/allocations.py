@@ -108,6 +108,9 @@ class Stratum(Clinical):
         help_text="The arms of this list, in the order of the alphabet; when one is dropped another list begins.",
     )
 
+    # Arm and counts of the last draw, the latter as JSON, where they were read along.
+    last_draw: tuple[str, str] | None = None
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["trial", "label", "list_version"], name="a_stratum_once"),

@@ -32,7 +32,7 @@ from trial.services import lists
 from trial.services.conduct import SETTLED, change_states, consent_missing_before_randomization
 from trial.services.signatures import require_signed
 from trial.services.trials import NotNow, Refused
-from trial.statements import Read, run, together
+from trial.statements import Read, run, send, together
 from trial.states import Event, State, TrialState, next_state
 
 # In one order, so that nobody waits for somebody who waits for them.
@@ -124,9 +124,10 @@ def _randomize(
 ) -> list[Allocation]:
     if occurred_at and trial.kind == TrialKind.LIVE:
         raise Refused("A live trial randomizes now; a draw is never dated back.")
-    allocation_log.check(trial)
+    logged = allocation_log.read(trial)
     with audit.context(by=by, why="Randomization"):
-        people, version = _lock(trial, candidates)
+        people, version, cursors = _lock(trial, candidates)
+        allocation_log.compare(trial, logged, cursors)
         known = _allocated(people.values())
         fresh = [
             c._replace(participant=people[c.participant.pk])
@@ -142,11 +143,13 @@ def _randomize(
 
 def _lock(
     trial: Trial, candidates: Sequence[Candidate]
-) -> tuple[dict[UUID, Participant], ProtocolVersion | None]:
-    """Lock participants and read, then, the protocol version in force."""
+) -> tuple[dict[UUID, Participant], ProtocolVersion | None, list[tuple[str, int, int]]]:
+    """Lock participants; read, then, the protocol version in force and how far each list is drawn."""
     with together():
         people, versions = LOCKED.send([c.participant.pk for c in candidates]), IN_FORCE.send(trial.pk)
-    return {p.pk: p for p in LOCKED.rows(people)}, next(iter(IN_FORCE.rows(versions)), None)
+        cursors = send(allocation_log.DRAWN, trial.pk)
+    in_force = next(iter(IN_FORCE.rows(versions)), None)
+    return {p.pk: p for p in LOCKED.rows(people)}, in_force, cursors.fetchall()
 
 
 def _allocated(people: Iterable[Participant]) -> dict[UUID, Allocation]:

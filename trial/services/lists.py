@@ -17,15 +17,13 @@ from trial.randomization import Draw, ListExhausted, draw, uploaded_faults
 from trial.roles import Permission
 from trial.services.conduct import stamp
 from trial.services.trials import Refused, require
-from trial.statements import Read, run
+from trial.statements import Read, send, together
 from trial.streams import RuleError
 
-LOCKED = Read(
-    Stratum,
-    rest="WHERE it.trial_id = %s AND it.label = %s AND it.key_epoch = %s AND it.arms = %s "
-    "ORDER BY it.list_version FOR UPDATE",
-)
-LAST = "SELECT arm, counts_before FROM trial_allocation WHERE stratum_id = %s AND sequence = %s"
+OF_A_LABEL = "WHERE it.trial_id = %s AND it.label = %s AND it.key_epoch = %s AND it.arms = %s"
+LOCKED = Read(Stratum, rest=f"{OF_A_LABEL} ORDER BY it.list_version FOR UPDATE")
+LAST = f"""SELECT it.id, a.arm, a.counts_before FROM trial_stratum it
+             JOIN trial_allocation a ON a.stratum_id = it.id AND a.sequence = it.drawn {OF_A_LABEL}"""  # noqa: S608
 
 
 def list_in_use(trial: Trial, plan: Plan, *, label: str, epoch: int, cohort_size: int | None) -> Stratum:
@@ -58,10 +56,13 @@ def arms_of(plan: Plan) -> str:
 
 
 def _with_room(trial: Trial, plan: Plan, label: str, epoch: int) -> Stratum | None:
-    lists = LOCKED(trial.pk, label, epoch, arms_of(plan))
-    found = next((row for row in lists if row.total is None or row.drawn < row.total), None)
+    wanted = (trial.pk, label, epoch, arms_of(plan))
+    with together():  # one after the other: what was drawn last is asked when the lists are locked
+        lists, last = LOCKED.send(*wanted), send(LAST, *wanted)
+    found = next((row for row in LOCKED.rows(lists) if row.total is None or row.drawn < row.total), None)
     if found:
         found.trial = trial
+        found.last_draw = next(((arm, counts) for of, arm, counts in last.fetchall() if of == found.pk), None)
     return found
 
 
@@ -75,7 +76,7 @@ def _begin(trial: Trial, plan: Plan, label: str, epoch: int, total: int | None) 
 
 def tally_of(stratum: Stratum, plan: Plan) -> Tally:
     """Count who was allocated in a stratum so far, from whichever of its lists."""
-    if not plan.factors and stratum.drawn and (counted := _counted_on(stratum, plan)):
+    if not plan.factors and stratum.last_draw and (counted := _counted_on(*stratum.last_draw, plan)):
         return counted
     tally = Tally(plan.arms)
     made = Allocation.objects.filter(stratum__trial=stratum.trial, stratum__label=stratum.label)
@@ -84,9 +85,8 @@ def tally_of(stratum: Stratum, plan: Plan) -> Tally:
     return tally
 
 
-def _counted_on(stratum: Stratum, plan: Plan) -> Tally | None:
+def _counted_on(arm: str, said: str, plan: Plan) -> Tally | None:
     """Count on from what the last draw of a list went by: every draw takes as long as the first."""
-    arm, said = run(LAST, stratum.pk, stratum.drawn)[0]
     before = json.loads(said)
     if STRATUM not in before:  # drawn by an engine that kept no counts
         return None
