@@ -14,12 +14,12 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from screening import messages
 from screening.dicom import FRONTAL, LARGEST_FILE, Film
 from screening.pixels import LARGEST_SIDE, Image
 from screening.quality import Code
@@ -69,19 +69,20 @@ _nursery: _Nursery | None = None
 _one_at_a_time = threading.Lock()
 
 
-def _child() -> Connection:
-    """Return the connection to a new child; a nursery that is gone is replaced once."""
+def _child() -> socket.socket:
+    """Return the line to a new child; a nursery that is gone is replaced once."""
     for fresh in (False, True):
         ours, theirs = socket.socketpair()
-        connection = Connection(ours.detach())
+        messages.wait_for(ours, STARTS_WITHIN)
         try:
             with theirs:
                 _adopt(theirs, fresh)
-            if connection.poll(STARTS_WITHIN) and connection.recv_bytes(len(READY)) == READY:
-                return connection
+            if messages.receive(ours, len(READY)) == READY:
+                messages.wait_for(ours, ANSWERS_WITHIN)
+                return ours
         except (OSError, EOFError):
             pass
-        connection.close()
+        ours.close()
     raise Unavailable("films can't be read at this moment: no process starts")
 
 
@@ -105,7 +106,7 @@ class Clean:
 class Reading:
     """One film, open in a child; what is asked of it is answered there."""
 
-    def __init__(self, child: Connection) -> None:
+    def __init__(self, child: socket.socket) -> None:
         self._child = child
 
     def check(self, data: bytes, *, views: AbstractSet[str], secondary_capture: bool) -> Film:
@@ -139,15 +140,13 @@ class Reading:
 
     def _ask(self, act: str, data: bytes = b"", **options: Any) -> tuple[dict[str, Any], bytes]:
         try:
-            self._child.send_bytes(json.dumps({"act": act} | options).encode())
-            self._child.send_bytes(data)
-            if not self._child.poll(ANSWERS_WITHIN):
-                raise Rejected(Reason.HARMFUL, "it took too long")
-            answer = json.loads(self._child.recv_bytes(LONGEST_ANSWER))
-            payload = self._child.recv_bytes(LARGEST_PAYLOAD)
+            messages.send(self._child, json.dumps({"act": act} | options).encode())
+            messages.send(self._child, data)
+            answer = json.loads(messages.receive(self._child, LONGEST_ANSWER))
+            payload = messages.receive(self._child, LARGEST_PAYLOAD)
+        except BlockingIOError as error:
+            raise Rejected(Reason.HARMFUL, "it took too long") from error
         except (OSError, EOFError, ValueError) as error:
-            if isinstance(error, FilmProblem):
-                raise
             raise Rejected(Reason.HARMFUL, "the process that read it died") from error
         if "problem" in answer:
             raise _problem(answer)

@@ -15,7 +15,6 @@ import socket
 from collections.abc import Callable
 from dataclasses import asdict
 from io import BytesIO
-from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, RLELossless
 
+from screening import messages
 from screening.deidentification import crosswalk, deidentify
 from screening.dicom import check_film, guarded, parse
 from screening.pixels import pixels
@@ -41,9 +41,10 @@ LIMITS = (
     (resource.RLIMIT_NOFILE, 16),
     (resource.RLIMIT_NPROC, 0),
 )
+LONGEST_QUESTION = 2**20  # bytes of JSON
 READY = b"ready"
 
-Answer = tuple[dict[str, Any], bytes]
+Answer = tuple[dict[str, Any], bytes | memoryview]
 
 
 class Bench:
@@ -86,7 +87,7 @@ class Bench:
     def image(self, _: bytes) -> Answer:
         """Return the picture in [0, 1]."""
         image = np.ascontiguousarray(pixels(self.dataset), np.float64)
-        return {"shape": image.shape}, image.tobytes()
+        return {"shape": image.shape}, memoryview(image)
 
 
 def main() -> None:
@@ -101,7 +102,7 @@ def main() -> None:
             return
         if os.fork() == 0:
             control.close()
-            _live(Connection(handles[0]))
+            _live(socket.socket(fileno=handles[0]))
         os.close(handles[0])
 
 
@@ -130,27 +131,27 @@ def _warm_up() -> None:
     bench.quality(b"")  # makes the drawings that each film is compared with
 
 
-def _live(connection: Connection) -> None:
+def _live(line: socket.socket) -> None:
     """Answer for one film, then end without touching anything that the nursery owns."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what a decoder complains of may name the patient
         for limit, most in LIMITS:
             resource.setrlimit(limit, (most, most))
-        connection.send_bytes(READY)
-        _serve(connection)
+        messages.send(line, READY)
+        _serve(line)
     finally:
         os._exit(0)
 
 
-def _serve(connection: Connection) -> None:
+def _serve(line: socket.socket) -> None:
     bench = Bench()
     while True:
-        asked = json.loads(connection.recv_bytes())
+        asked = json.loads(messages.receive(line, LONGEST_QUESTION))
         # The default of this signal is death: no code of a decoder is asked to cooperate.
         signal.setitimer(signal.ITIMER_REAL, CLOCK)
-        answer, payload = _answer(getattr(bench, asked.pop("act")), connection.recv_bytes(), asked)
-        connection.send_bytes(json.dumps(answer, default=str).encode())
-        connection.send_bytes(payload)
+        answer, payload = _answer(getattr(bench, asked.pop("act")), messages.receive(line, MEMORY), asked)
+        messages.send(line, json.dumps(answer, default=str).encode())
+        messages.send(line, payload)
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 

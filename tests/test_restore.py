@@ -304,7 +304,7 @@ def test_the_look_into_the_log_asks_the_database_for_the_cursors_alone(world, mo
     assert asked == [allocation_log.DRAWN]
     allocation_log._read.clear()
     allocation_log.check(world.trial)
-    assert asked[1:] == [allocation_log.SLOTS, allocation_log.DRAWN]
+    assert asked[1:] == [allocation_log.DRAWN, allocation_log.SLOTS]
 
 
 def test_the_page_of_the_trial_says_that_it_is_on_hold_and_puts_back_what_was_lost():

@@ -56,8 +56,8 @@ def _hear(said: list[str], notice: Diagnostic) -> None:
 
 
 def _heard() -> Anchor | None:
-    """Return the head as the last commit told it; None where the server was told to tell nothing."""
-    if not (said := _said.get(connection.connection)):
+    """Return the head as the last commit told it; None where there was none yet, or the server tells nothing."""
+    if not (connection.connection and (said := _said.get(connection.connection))):
         return None
     number, last, made_at = said.pop().split(" ")
     return Anchor(int(number), last, datetime.fromisoformat(made_at).isoformat())

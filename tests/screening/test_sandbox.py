@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 
-from screening import sandbox
+from screening import messages, sandbox
 from screening.dicom import FRONTAL, Film
 from screening.quality import findings
 from screening.reasons import FilmProblem, Reason, Rejected
@@ -30,9 +30,9 @@ def in_child(program: str) -> sandbox.Reading:
     )
     ours, theirs = sandbox.socket.socketpair()
     nursery.adopt(theirs)
-    connection = sandbox.Connection(ours.detach())
-    assert connection.recv_bytes() == sandbox.READY
-    return sandbox.Reading(connection)
+    assert messages.receive(ours, len(sandbox.READY)) == sandbox.READY
+    messages.wait_for(ours, sandbox.ANSWERS_WITHIN)
+    return sandbox.Reading(ours)
 
 
 def test_a_film_is_read_as_it_would_be_here():

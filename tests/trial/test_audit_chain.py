@@ -498,6 +498,15 @@ def test_an_anchor_cut_short_by_a_crash_spoils_no_other(record):
     assert [a.number for a in anchors.anchors()] == [AuditLink.objects.count()]
 
 
+def test_a_worker_that_has_not_asked_the_database_yet_anchors_too(record):
+    anchors.anchor_path().unlink()
+    connection.close()
+
+    anchors.anchor(sync=True)
+
+    assert [a.number for a in anchors.anchors()] == [AuditLink.objects.count()]
+
+
 def test_an_act_stands_though_its_anchor_could_not_be_written(record, settings, tmp_path, caplog):
     (tmp_path / "file").write_text("no folder")
     settings.ALLOCATION_LOG_DIR = tmp_path / "file"
