@@ -51,7 +51,8 @@ def full_width(code: str) -> Iterator[Scene]:
     with workplace(settings.VAR) as place:
         settings.MODEL_DIR = place.var / "models"
         path = place.var / "full-width-1.json"
-        save_model(initialized(FULL_WIDTH, seed=len(code)), path, name=f"full-width-{code.lower()}", **NUMBERS_OF_CHANCE)
+        name = f"full-width-{code.lower()}"
+        save_model(initialized(FULL_WIDTH, seed=len(code)), path, name=name, **NUMBERS_OF_CHANCE)
         world = make_world(code, active=False)
         world.model = registry.register(path, by=None)
         activate(world, template("opscan"))
