@@ -80,6 +80,9 @@ def measure() -> Iterator[dict[str, Any]]:
 
 def main() -> None:
     """Measure everything, then write the page and draw its figure."""
+    import django
+
+    django.setup()
     from tests.bench import growth
     from tests.bench.page import page
 
