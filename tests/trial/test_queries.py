@@ -32,10 +32,10 @@ def answered(world: World, query: DataQuery) -> DataQuery:
 def test_a_question_is_asked_answered_and_closed_on_pages(world, person):
     do(world.monitor, "query", person, question=DOUBT)
     query = DataQuery.objects.get()
-    assert "1 data queries wait for an answer" in words(browser(world.coordinator).get("/"))
+    assert "1 data queries wait for an answer" in words(browser(world.coordinator).get("/admin/"))
 
     do(world.coordinator, "answer", query, answer=SOURCE)
-    assert "1 data queries are answered: close them" in words(browser(world.monitor).get("/"))
+    assert "1 data queries are answered: close them" in words(browser(world.monitor).get("/admin/"))
     do(world.monitor, "close", query)
 
     query.refresh_from_db()
@@ -80,7 +80,12 @@ def test_an_answer_can_be_put_better_until_the_query_is_closed(world, query):
     closed = queries.close(query, by=world.monitor)
 
     assert (closed.answer, closed.answered_by) == ("The 4th.", world.investigator)
-    assert [event.answer for event in closed.events.order_by("pgh_id")] == ["", SOURCE, "The 4th.", "The 4th."]
+    assert [event.answer for event in closed.events.order_by("pgh_id")] == [
+        "",
+        SOURCE,
+        "The 4th.",
+        "The 4th.",
+    ]
     with pytest.raises(Refused, match="is closed"):
         answered(world, query)
 
@@ -99,7 +104,7 @@ def test_a_frozen_trial_takes_no_query(world, person, query):
 def test_sql_can_not_change_a_question_nor_a_query_that_is_closed(world, query):
     set_ = f"UPDATE trial_dataquery SET {{}} WHERE id = '{query.pk}'"
 
-    assert "never change" in refusal(set_.format("question = 'Another'"))
+    assert "never given another" in refusal(set_.format("question = 'Another'"))
     assert "an_answer_is_somebody_s" in refusal(set_.format("answer = 'Nobody said so'"))
     closed_by = f"closed_at = now(), closed_by_id = {world.monitor.pk}"
     assert "a_query_is_closed_by_somebody" in refusal(set_.format(closed_by))
