@@ -272,3 +272,6 @@ class DataQuery(Happening):
                 name="a_query_is_closed_by_somebody_when_it_is_answered",
             ),
         ]
+
+    def __str__(self) -> str:
+        return f"query about {self.participant}"

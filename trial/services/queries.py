@@ -1,9 +1,8 @@
 """Data queries: a question about a record, its answer, and that whoever asks is satisfied."""
 
 from django.db.models import Q
-from django.utils import timezone
 
-from trial import audit
+from trial import audit, clock
 from trial.models import DataQuery, Participant, User
 from trial.roles import Permission
 from trial.services import conduct
@@ -38,7 +37,7 @@ def answer(query: DataQuery, *, answer: str, by: User) -> DataQuery:
         raise Refused("Write what was found in the source, and what was corrected.")
     with audit.context(by=by, why="A data query is answered"):
         query = _locked(query, Permission.ANSWER_QUERY, by)
-        query.answer, query.answered_by, query.answered_at = answer, by, timezone.now()
+        query.answer, query.answered_by, query.answered_at = answer, by, clock.now(query.participant.trial)
         query.save(update_fields=["answer", "answered_by", "answered_at"])
     return query
 
@@ -49,7 +48,7 @@ def close(query: DataQuery, *, by: User) -> DataQuery:
         query = _locked(query, Permission.ASK_QUERY, by)
         if query.answered_at is None:
             raise Refused("Nobody has answered this query yet; it stays open.")
-        query.closed_by, query.closed_at = by, timezone.now()
+        query.closed_by, query.closed_at = by, clock.now(query.participant.trial)
         query.save(update_fields=["closed_by", "closed_at"])
     return query
 
