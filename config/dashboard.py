@@ -21,6 +21,7 @@ from trial.blinding import deviations_for
 from trial.models import (
     Allocation,
     CodeBreak,
+    DataQuery,
     Membership,
     Participant,
     ProtocolDeviation,
@@ -30,6 +31,7 @@ from trial.models import (
 )
 from trial.roles import Permission
 from trial.services.delegation import ENTRY_STEPS
+from trial.services.queries import QUERY_STEPS
 from trial.states import ProtocolState
 from trial.steps import PARTICIPANT_STEPS, Steps, condition
 
@@ -119,6 +121,8 @@ TASKS = (
         "told_died",
     ),
     Step("offers end within 14 days without a scan", Referral, P.SEE_WORKLIST, OFFER_STEPS, "ending"),
+    Step("data queries wait for an answer", DataQuery, P.ANSWER_QUERY, QUERY_STEPS, "unanswered"),
+    Step("data queries are answered: close them", DataQuery, P.ASK_QUERY, QUERY_STEPS, "answered"),
     Step("codes were broken", CodeBreak, P.SEE_ALLOCATION),
     Step("protocol deviations are on record", ProtocolDeviation, P.SEE_PARTICIPANTS),
 )

@@ -34,7 +34,7 @@ from tests.factories import (
 )
 from trial.models import Allocation, BreakCategory, Participant
 from trial.partial_dates import parse
-from trial.services import aftermath, conduct
+from trial.services import aftermath, conduct, queries
 from trial.states import AllocationFault
 
 DAY = 20  # of January 2023, in the stage's own calendar: everybody is randomized
@@ -149,6 +149,7 @@ def _usual_care(world: World, person: Participant) -> None:
         description=said,
         by=world.coordinator,
     )
+    queries.ask(person, question="Which date of birth is right?", by=world.monitor)
 
 
 @contextmanager

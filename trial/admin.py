@@ -39,6 +39,7 @@ from trial.models import (
 )
 from trial.participant_acts import DEVIATION, PARTICIPANT_ACTS
 from trial.protocol_table import ProtocolLine, compared, protocol_lines
+from trial.query_admin import QueryInline
 from trial.role_admin import RoleInline, RoleModelAdmin, StepFilter, holds, of_seen
 from trial.roles import Permission
 from trial.services import drafts, people
@@ -291,7 +292,7 @@ class ParticipantAdmin(RoleModelAdmin):
     tells = {"birth": "birth_date", "calls": "do_not_call", "collection": "no_more_data"}
     inlines = (
         *(AssessmentInline, StateChangeInline, ConsentInline, DeviationInline),
-        *(AllocationErrorInline, CodeBreakInline, MergeInline, MergedInline),
+        *(AllocationErrorInline, CodeBreakInline, MergeInline, MergedInline, QueryInline),
     )
     acts = PARTICIPANT_ACTS
 

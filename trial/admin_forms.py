@@ -284,6 +284,12 @@ class DayForm(ActForm):
     )
 
 
+class QueryForm(ActForm):
+    """What is in doubt."""
+
+    question = text("What is in doubt, and where it stands", max_length=400, validators=[no_arm])
+
+
 class ReasonForm(ActForm):
     """Why something is done."""
 

@@ -31,6 +31,11 @@ CREATE TRIGGER check_duplicate BEFORE INSERT ON trial_allocationerror
 
 # Two registrations that agree are merged once, into the one that counts: no chains, no circles, and whoever was
 # randomized first stays. Both are locked, so that two merges at once see each other. A merge is taken back once.
+QUERIES = """
+CREATE TRIGGER closed_for_good BEFORE UPDATE ON trial_dataquery FOR EACH ROW
+    WHEN (OLD.closed_at IS NOT NULL) EXECUTE FUNCTION refuse_change();
+"""
+
 MERGES = """
 CREATE OR REPLACE FUNCTION check_merge() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

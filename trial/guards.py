@@ -1,7 +1,7 @@
 """What must never happen to a trial, its people and its draws, as plain SQL that the database itself enforces."""
 
 from trial import apart, chain
-from trial.aftermath_guards import AFTERMATH, MERGES
+from trial.aftermath_guards import AFTERMATH, MERGES, QUERIES
 from trial.partial_dates import FIRST_YEAR, LAST_YEAR
 from trial.roles import Permission
 from trial.signature_guards import DELEGATION, SIGNATURE, holders
@@ -55,6 +55,7 @@ KEPT_BUT_CHANGING = (
     "trial_protocoldeviation",
     "trial_erasure",
     "trial_personmerge",
+    "trial_dataquery",
     "trial_stratum",
     "trial_user",
 )
@@ -76,6 +77,7 @@ STAYS = {
     "trial_protocoldeviation": ("trial_id", "participant_id"),
     "trial_erasure": ("participant_id", "reason", "requested_by_id"),
     "trial_personmerge": ("participant_id", "into_id", "reason", "merged_by_id"),
+    "trial_dataquery": ("participant_id", "question", "asked_by_id"),
 }
 
 # An allocation takes the next slot of its stratum, belongs to a person found eligible in the same trial,
@@ -320,6 +322,7 @@ HAPPENINGS = (
     "trial_allocationerror",
     "trial_codebreak",
     "trial_personmerge",
+    "trial_dataquery",
     "trial_allocation",
 )
 HAPPENINGS_OF_TRIALS = (
@@ -376,6 +379,7 @@ INSTALL = "\n".join(
             SIGNATURE,
             AFTERMATH,
             MERGES,
+            QUERIES,
             ERASURE,
             RECONCILIATION,
         ),

@@ -9,12 +9,13 @@ from trial.admin_forms import (
     ConsentForm,
     CorrectionForm,
     DeviationForm,
+    QueryForm,
     ReasonForm,
     RegisterForm,
 )
 from trial.models import Allocation, Participant, Trial, User
 from trial.roles import Permission
-from trial.services import aftermath, conduct, people
+from trial.services import aftermath, conduct, people, queries
 from trial.states import State
 
 
@@ -47,6 +48,13 @@ def _deviation(row: Participant | Trial, data: dict[str, Any], by: User) -> str:
     of = {"participant": row} if isinstance(row, Participant) else {}
     conduct.record_deviation(row.trial if isinstance(row, Participant) else row, **data, **of, by=by)
     return f"A protocol deviation is recorded for {row}."
+
+
+def _query(participant: Participant, data: dict[str, Any], by: User) -> str:
+    queries.ask(participant, **data, by=by)
+    return (
+        f"The query of {participant} is asked. It stands under Data queries until it is answered and closed."
+    )
 
 
 def _break(participant: Participant, data: dict[str, Any], by: User) -> str:
@@ -118,6 +126,15 @@ PARTICIPANT_ACTS = (
         form=CorrectionForm,
     ),
     DEVIATION,
+    Act(
+        name="query",
+        label="Ask about the record",
+        permission=Permission.ASK_QUERY,
+        says="Somebody who keeps this record looks in the source and answers; whoever asks closes it. Until then it "
+        "is open where a dataset is frozen.",
+        run=_query,
+        form=QueryForm,
+    ),
     REQUEST_ERASURE,
     BREAK_CODE,
 )

@@ -51,6 +51,8 @@ class Permission(StrEnum):
     WITHDRAW = "withdraw"
     APPROVE_ERASURE = "approve_erasure"
     RECORD_DEVIATION = "record_deviation"
+    ASK_QUERY = "ask_query"
+    ANSWER_QUERY = "answer_query"
     SEE_WORKLIST = "see_worklist"
     RECORD_CALL = "record_call"
     BOOK_APPOINTMENT = "book_appointment"
@@ -123,6 +125,8 @@ MEANINGS: Mapping[Permission, str] = {
     P.WITHDRAW: "Record that a participant withdrew.",
     P.APPROVE_ERASURE: "Approve that an identity is erased, as somebody else asked; it is then erased.",
     P.RECORD_DEVIATION: "Record a protocol deviation.",
+    P.ASK_QUERY: "Ask a question about a participant's record, and close it once it is answered.",
+    P.ANSWER_QUERY: "Answer a question about a participant's record.",
     P.SEE_WORKLIST: "See the call worklist: the people of the screening arm who are to be called.",
     P.RECORD_CALL: "Record a contact attempt and its outcome.",
     P.BOOK_APPOINTMENT: "Book, move or cancel a DXA appointment and record who came.",
@@ -174,7 +178,7 @@ DESCRIPTIONS: Mapping[Role, str] = {
 
 _PEOPLE = (P.SEE_PARTICIPANTS, P.SEE_IDENTITY, P.SEARCH_PEOPLE)
 _CALLS = (P.SEE_WORKLIST, P.RECORD_CALL, P.BOOK_APPOINTMENT, P.RECORD_CONSENT)
-_CONDUCT = (P.RECORD_CONSENT, P.WITHDRAW, P.RECORD_DEVIATION)
+_CONDUCT = (P.RECORD_CONSENT, P.WITHDRAW, P.RECORD_DEVIATION, P.ANSWER_QUERY)
 _UNBLINDED = (P.SEE_ARM, P.SEE_ALLOCATION, P.SEE_SCORE)
 _REPORTS = (P.SEE_REPORT_POOLED, P.SEE_REPORT_BY_ARM)
 
@@ -209,6 +213,7 @@ _GRANTS: Mapping[Role, tuple[Permission, ...]] = {
             P.SIGN_COHORT,
             P.APPROVE_ERASURE,
             P.RECORD_DEVIATION,
+            P.ASK_QUERY,
             P.FREEZE_DATASET,
             P.SEE_REPORT_POOLED,
             P.SEE_AUDIT,
@@ -234,7 +239,7 @@ _GRANTS: Mapping[Role, tuple[Permission, ...]] = {
     R.MONITORING_COMMITTEE: (*_REPORTS, P.TAKE_LOOK, P.RELEASE_RECOMMENDATION),
     R.MONITOR: (
         *(*_PEOPLE, P.SEE_ALLOCATION, P.SEE_OUTCOMES, P.SEE_INTAKE),
-        *(P.RECORD_DEVIATION, P.SEE_REPORT_POOLED, P.SEE_AUDIT, P.SEE_DELEGATION),
+        *(P.RECORD_DEVIATION, P.ASK_QUERY, P.SEE_REPORT_POOLED, P.SEE_AUDIT, P.SEE_DELEGATION),
     ),
     R.INSPECTOR: (
         *(*_PEOPLE, *_UNBLINDED, P.SEE_CONTROL_SCORE, *_REPORTS, P.VERIFY_ALLOCATIONS),

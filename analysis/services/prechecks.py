@@ -9,7 +9,7 @@ from django.urls import reverse
 from analysis import dataset
 from analysis.subjects import SubjectRow
 from trial.allocation_log import on_hold
-from trial.models import ProtocolDeviation, Trial
+from trial.models import DataQuery, ProtocolDeviation, Trial
 from trial.services import audit_chain
 from trial.services.trials import Refused
 
@@ -62,6 +62,11 @@ def of_record(trial: Trial, rows: Sequence[SubjectRow]) -> list[Check]:
                 ("waiting", "films wait for a score"),
                 ("failed", "films could not be scored"),
             )
+        ),
+        Check(
+            *("queries", "data queries are open"),
+            DataQuery.objects.open().filter(participant__trial=trial).count(),
+            _listed("trial_dataquery", {"participant__trial__id__exact": str(trial.pk)}, step="open"),
         ),
         Check(
             *("deviations", "protocol deviations without a corrective action", unanswered),

@@ -18,7 +18,8 @@ from tests.browsing import browser, words
 from tests.dicom import chest_film, drawn_chest
 from tests.factories import PASSWORD, World, randomized, refusal
 from trial.allocation_log import log_path
-from trial.services import conduct
+from trial.models import Participant
+from trial.services import conduct, queries
 
 pytestmark = pytest.mark.django_db
 
@@ -50,7 +51,7 @@ def test_nothing_is_open_and_the_freeze_says_so(world):
     assert not frozen.despite_findings and {check["found"] for check in frozen.checks} == {0}
     assert [check["key"] for check in frozen.checks] == [
         *("held_films", "identity_doubts", "films_waiting", "films_failed"),
-        *("deviations", "missing_outcome", "on_hold", "audit_chain"),
+        *("queries", "deviations", "missing_outcome", "on_hold", "audit_chain"),
     ]
     assert "links walked" in frozen.checks[-1]["note"]
 
@@ -69,6 +70,18 @@ def test_what_is_open_stops_a_freeze_until_it_is_owned_up_to(world):
 
     assert frozen.despite_findings
     assert {c["key"]: c["found"] for c in frozen.checks if c["found"]} == {"deviations": 1}
+
+
+def test_an_open_data_query_is_counted_until_it_is_closed(world):
+    settled(world)
+    person = Participant.objects.first()
+    query = queries.ask(person, question="Which date is right?", by=world.monitor)
+    queries.answer(query, answer="The 3rd.", by=world.coordinator)
+    assert found(world) == {"queries": 1}
+
+    queries.close(query, by=world.monitor)
+
+    assert found(world) == {}
 
 
 def test_films_and_people_that_wait_are_counted(world):

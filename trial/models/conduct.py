@@ -230,3 +230,48 @@ class ProtocolDeviation(Happening):
 
     class Meta:
         ordering = ["-occurred_at"]
+
+
+class QueryQuerySet(ScopedQuerySet):
+    """Data queries, by whether they are closed."""
+
+    def open(self) -> Self:
+        """Keep the queries that nobody has closed."""
+        return self.filter(closed_at=None)
+
+
+@tracked()
+class DataQuery(Happening):
+    """A question about a participant's record, its answer, and that who asks is satisfied (ICH E6(R3) 4.2.3, 4.2.4)."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="queries")
+    question = models.CharField(max_length=400)
+    asked_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    answer = models.CharField(max_length=400, blank=True)
+    answered_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    answered_at = models.DateTimeField(null=True, blank=True)
+    closed_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = QueryQuerySet.as_manager()  # type: ignore[misc]
+
+    class Meta:
+        ordering = ["-occurred_at"]
+        verbose_name = "data query"
+        verbose_name_plural = "data queries"
+        constraints = [
+            models.CheckConstraint(condition=~Q(question=""), name="a_query_asks_something"),
+            models.CheckConstraint(
+                condition=Q(answered_at__isnull=True, answered_by__isnull=True, answer="")
+                | Q(answered_at__isnull=False, answered_by__isnull=False) & ~Q(answer=""),
+                name="an_answer_is_somebody_s",
+            ),
+            models.CheckConstraint(
+                condition=Q(closed_at__isnull=True, closed_by__isnull=True)
+                | Q(closed_at__isnull=False, closed_by__isnull=False, answered_at__isnull=False),
+                name="a_query_is_closed_by_somebody_when_it_is_answered",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"query about {self.participant}"
