@@ -498,7 +498,9 @@ def test_an_anchor_cut_short_by_a_crash_spoils_no_other(record):
     assert [a.number for a in anchors.anchors()] == [AuditLink.objects.count()]
 
 
-def test_a_worker_that_has_not_asked_the_database_yet_anchors_too(record):
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_has_not_asked_the_database_yet_anchors_too(world):
+    make_participant(world)
     anchors.anchor_path().unlink()
     connection.close()
 
