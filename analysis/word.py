@@ -20,6 +20,11 @@ from analysis.pdf import to_png
 from analysis.tables import Row, Table
 
 WIDE, SMALL, NOTES = 6, Pt(7), Pt(8)  # a table of more columns is set smaller
+PAGE, MARGIN = (210, 297), 18  # mm: A4
+PADDING = 1  # mm at each side of a cell
+GLYPH, BOLD = 0.6, 1.2  # a character's width, of the size it is set in; how much wider it is in the header
+LABELS = (28, 70)  # mm: the least and the most for the first column
+NEGATIVE = re.compile(r"-(?=\d)")  # as a hyphen a line may break behind it
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # in XML
 FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # of zip files
 
@@ -29,8 +34,8 @@ def to_docx(document: Document) -> bytes:
     """Write a document for Word; the same document has the same bytes."""
     word = docx.Document()
     page = word.sections[0]
-    page.page_width, page.page_height = Mm(210), Mm(297)
-    page.left_margin = page.right_margin = Mm(18)
+    page.page_width, page.page_height = map(Mm, PAGE)
+    page.left_margin = page.right_margin = Mm(MARGIN)
     about, made = word.core_properties, document.made.astimezone(UTC)
     about.title, about.author, about.language, about.comments = (
         _sound(document.title),
@@ -113,7 +118,51 @@ def _fill(shown: WordTable, table: Table) -> None:
         cells = line.cells
         _label(cells[0], row, size)
         for cell, (_, text) in zip(cells[1:], named, strict=False):
-            _say(cell, text, size, right=True)
+            _say(cell, _numbers(text), size, right=True)
+    _widen(shown, table, size)
+
+
+def _widen(shown: WordTable, table: Table, size: Pt) -> None:
+    """Give each column the room of what must not be broken in it, and the labels the rest, within limits."""
+    shown.autofit = False
+    _pad(shown)
+    for column, width in zip(shown.columns, _widths(table, size), strict=True):
+        column.width = Mm(width)
+        for cell in column.cells:
+            cell.width = Mm(width)
+
+
+def _pad(shown: WordTable) -> None:
+    """Leave less than Word's 2 mm beside each cell's text."""
+    margins = OxmlElement("w:tblCellMar")
+    for side in ("left", "right"):
+        margin = OxmlElement(f"w:{side}")
+        margin.set(qn("w:w"), str(Mm(PADDING).twips))
+        margin.set(qn("w:type"), "dxa")
+        margins.append(margin)
+    shown._tbl.tblPr.insert_element_before(margins, "w:tblLook", "w:tblCaption", "w:tblDescription")
+
+
+def _widths(table: Table, size: Pt) -> list[float]:
+    """Return the width of each column in mm; together they are as wide as the page."""
+    whole = PAGE[0] - 2 * MARGIN
+    longest = [_longest(name) * BOLD for name in table.columns[1:]]
+    for _, named in table.named:
+        for column, (_, text) in enumerate(named[: len(longest)]):
+            longest[column] = max(longest[column], _longest(_numbers(text)))
+    needed = [2 * PADDING + GLYPH * size.mm * letters for letters in longest]
+    labels = min(max(whole - sum(needed), LABELS[0]), LABELS[1]) if needed else whole
+    return [labels, *(width * (whole - labels) / sum(needed) for width in needed)]
+
+
+def _longest(text: str) -> int:
+    """Return the number of characters of what is not broken."""
+    return max(map(len, text.split(" ")))
+
+
+def _numbers(text: str) -> str:
+    """Return numbers so that a line breaks between the ends of a range, where it has to, and never behind a minus."""
+    return NEGATIVE.sub("\u2212", text).replace("\u00a0to\u00a0", " to ")
 
 
 def _label(cell: _Cell, row: Row, size: Pt) -> None:

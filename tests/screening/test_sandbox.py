@@ -45,7 +45,8 @@ def test_a_picture_is_judged_as_it_would_be_here():
         reading.check(chest_film(), views=FRONTAL, secondary_capture=False)
         told = reading.quality()
 
-    assert told and told == {found.code: found.value for found in findings(ramp() / 255)}
+    here = {found.code: found.value for found in findings(ramp() / 255)}
+    assert told and told == pytest.approx(here, abs=1e-6)  # sums of float32: their order depends on threads
 
 
 @pytest.mark.parametrize(
