@@ -30,6 +30,8 @@ ANSWERS_WITHIN = 60  # seconds: longer than a child may live for one answer
 LONGEST_ANSWER = 2**20  # bytes of JSON
 LARGEST_PAYLOAD = max(2 * LARGEST_FILE + 2**20, 8 * LARGEST_SIDE**2)  # a clean file or a picture
 READY = b"ready"
+# One thread, and large pages for arrays: each page that a child touches first costs microseconds.
+SETTINGS = {"OPENBLAS_NUM_THREADS": "1", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 REASONS = {str(reason): reason for reason in Reason}
 OURS = f"import sys; sys.path.insert(0, {str(Path(__file__).resolve().parent.parent)!r}); "
 PROGRAM = "from screening.sandbox_child import main; main()"
@@ -53,7 +55,7 @@ class _Nursery:
         with theirs:  # no environment: nothing that is secret here is known there
             process = subprocess.Popen(  # noqa: S603 (our own program)
                 command,
-                env={"OPENBLAS_NUM_THREADS": "1"},
+                env=SETTINGS,
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
