@@ -19,6 +19,9 @@ from screening.evaluation import (
     youden_threshold,
 )
 from screening.manifests import calibrated
+from tests.analysis import published
+
+PEOPLE = published.load("worked_examples")["subarachnoid"]
 
 
 def test_the_area_under_the_curve_counts_pairs_and_halves_ties():
@@ -51,6 +54,21 @@ def test_delong_s_interval_against_the_definition_pair_by_pair():
     s01 = sum((pairs[:, j].mean() - auc) ** 2 for j in range(n)) / (n - 1)
     reach = 1.959964 * (s10 / m + s01 / n) ** 0.5
     assert auc_interval(scores, positive) == pytest.approx((auc, auc - reach, auc + reach))
+
+
+def test_delong_s_interval_as_published():
+    """Two indices of one group of people, one of them with many ties."""
+    grades, protein = PEOPLE["grades"], PEOPLE["s100b"]
+    good, poor = (np.repeat(np.arange(5.0), grades[outcome]) for outcome in ("good", "poor"))
+    for found, example in (
+        (auc_interval(*_labeled(good, poor)), grades),
+        (auc_interval(*_labeled(protein["good"], protein["poor"])), protein),
+    ):
+        assert found == pytest.approx((example["area"], *example["limits"]), abs=1e-6)
+
+
+def _labeled(others, cases):
+    return np.concatenate([others, cases]), np.repeat([False, True], [len(others), len(cases)])
 
 
 def over_confident(count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
