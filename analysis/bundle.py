@@ -30,7 +30,6 @@ from analysis.adsl import (
     records,
     variables,
 )
-from analysis.methods import Methods
 from analysis.plan import MISSING, UNPLANNED, Plan, read
 from analysis.subjects import SubjectRow
 
@@ -40,7 +39,7 @@ SAS_START = date(1960, 1, 1)
 EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)  # of a file in a zip
 # Of the SAS transport format: where the file and its one table say when they were made and changed.
 XPT_TIMES = (144, 160, 464, 480)
-PRINTED = Methods()  # what the scripts print, besides the other two intervals of the risk difference
+UNPRINTED = (("odds_ratio", "firth"), ("test", "boschloo"))  # methods that the scripts have not
 DATES_SAID: Mapping[Dates, str] = MappingProxyType(
     {
         "dates": "Dates are dates.",
@@ -232,12 +231,8 @@ def _of_scripts(plan: Plan, planned: bool) -> Iterable[str]:
     )
     yield f"Counted: {plan.analysis_set(plan.population).definition}."
     yield f"Missing outcomes: {MISSING[plan.missing]}."
-    yield "Beside an empty cell they print the ratio without limits, where the report gives exact or score limits."
-    chosen = ("odds_ratio", "risk_ratio", "test")
-    others = [f"{name} by {getattr(plan.methods, name)}" for name in chosen if _differs(plan.methods, name)]
-    if others:
-        yield f"The plan asks for {', '.join(others)}, which the scripts have not: see the report for those."
-
-
-def _differs(methods: Methods, name: str) -> bool:
-    return getattr(methods, name) != getattr(PRINTED, name)
+    yield "Each is told by several methods; the report prints the plan's. Beside an empty cell, where Woolf's and the log"
+    yield "interval don't exist, it prints the exact conditional limits and Miettinen and Nurminen's instead."
+    lacking = [f"{name} by {method}" for name, method in UNPRINTED if getattr(plan.methods, name) == method]
+    if lacking:
+        yield f"The plan asks for {' and '.join(lacking)}, which the scripts have not: see the report for those."

@@ -29,12 +29,66 @@ odds_ratio <- function(a, n, c_, m) {
   on_log_scale(a * d / (b * c_), sqrt(1 / a + 1 / b + 1 / c_ + 1 / d))
 }
 
+# Every number of events the screening arm can have beside both margins, and its chances by the log odds ratio.
+given_margins <- function(a, n, c_, m) {
+  possible <- max(0, a + c_ - m):min(n, a + c_)
+  ways <- -lgamma(possible + 1) - lgamma(n - possible + 1)
+  ways <- ways - lgamma(a + c_ - possible + 1) - lgamma(m - a - c_ + possible + 1)
+  list(possible = possible, chances = function(log_ratio) {
+    logs <- ways + log_ratio * possible
+    weights <- exp(logs - max(logs))
+    weights / sum(weights)
+  })
+}
+
+# Odds ratio by its conditional likelihood, with Cornfield's exact limits.
+exact_conditional <- function(a, n, c_, m) {
+  if (n == 0 || m == 0 || a + c_ == 0 || a + c_ == n + m) return(none)
+  given <- given_margins(a, n, c_, m)
+  possible <- given$possible
+  ratio <- function(falling, zero, infinite) {
+    if (zero || infinite) return(if (infinite) Inf else 0)
+    exp(bisect(falling, -60, 60))
+  }
+  lowest <- a == min(possible)
+  highest <- a == max(possible)
+  low <- ratio(function(t) 0.025 - sum(given$chances(t)[possible >= a]), lowest, FALSE)
+  high <- ratio(function(t) sum(given$chances(t)[possible <= a]) - 0.025, FALSE, highest)
+  c(ratio(function(t) a - sum(given$chances(t) * possible), lowest, highest), low, high)
+}
+
 # Risk ratio with limits on the log scale (Katz); no limits beside an empty cell.
 risk_ratio <- function(a, n, c_, m) {
   if (n == 0 || m == 0 || (a == 0 && c_ == 0)) return(none)
   value <- if (c_ == 0) Inf else (a / n) / (c_ / m)
   if (a == 0 || c_ == 0 || (a == n && c_ == m)) return(c(value, NA, NA))
   on_log_scale(value, sqrt(1 / a - 1 / n + 1 / c_ - 1 / m))
+}
+
+# Risk ratio with score limits: Koopman 1984, or with the factor of Miettinen and Nurminen 1985.
+score_ratio <- function(factor) function(a, n, c_, m) {
+  if (n == 0 || m == 0 || a + c_ == 0) return(none)
+  score <- function(ratio) {
+    half_b <- -(n * ratio + a + m + c_ * ratio) / 2
+    total <- n + m
+    risk <- (-half_b - sqrt(max(half_b^2 - total * ratio * (a + c_), 0))) / (total * ratio)
+    if (ratio == 0) risk <- c_ / m
+    mine <- min(risk * ratio, 1)
+    theirs <- min(risk, 1)
+    standardized(a / n - ratio * c_ / m, (mine * (1 - mine) / n + ratio^2 * theirs * (1 - theirs) / m) * factor(total))
+  }
+  limit <- function(target) {
+    share <- bisect(function(u) score(u / (1 - u)) - target, 0, 1)
+    share / (1 - share)
+  }
+  c(if (c_ == 0) Inf else (a / n) / (c_ / m), if (a == 0) 0 else limit(z), if (c_ == 0) Inf else limit(-z))
+}
+koopman <- score_ratio(function(total) 1)
+corrected_score <- score_ratio(function(total) total / (total - 1))
+
+standardized <- function(off, variance) {
+  if (variance <= 0) return(if (off == 0) 0 else sign(off) * Inf)
+  off / sqrt(variance)
 }
 
 # Risk difference with Wald's limits.
@@ -74,9 +128,7 @@ score <- function(a, n, c_, m, delta) {
   theirs <- min(max(2 * p * cos((pi + angle) / 3) - k2, 0), 1)
   mine <- min(max(theirs + delta, 0), 1)
   variance <- (mine * (1 - mine) / n + theirs * (1 - theirs) / m) * total / (total - 1)
-  off <- a / n - c_ / m - delta
-  if (variance <= 0) return(if (off == 0) 0 else sign(off) * Inf)
-  off / sqrt(variance)
+  standardized(a / n - c_ / m - delta, variance)
 }
 
 # Where a falling function crosses zero.
@@ -97,23 +149,47 @@ miettinen_nurminen <- function(a, n, c_, m) {
   c(value, low, bisect(function(delta) score(a, n, c_, m, delta) + z, value, 1))
 }
 
-# Two-sided p of Pearson's chi-square without correction.
-pearson <- function(a, n, c_, m) {
+# Two-sided p of Pearson's chi-square, at most `correction` taken off each difference (0.5: Yates).
+pearson <- function(correction) function(a, n, c_, m) {
   events <- a + c_
   total <- n + m
   if (any(c(n, m, events, total - events) == 0)) return(none)
-  difference <- a * (m - c_) - c_ * (n - a)
-  statistic <- total * difference^2 / n / m / events / (total - events)
+  difference <- abs(a * (m - c_) - c_ * (n - a)) / total
+  statistic <- total^3 * (difference - min(correction, difference))^2 / n / m / events / (total - events)
   c(pchisq(statistic, 1, lower.tail = FALSE), NA, NA)
+}
+
+# The chance of the other tables that are no likelier than the one seen, and that of the one seen.
+no_likelier <- function(a, n, c_, m) {
+  given <- given_margins(a, n, c_, m)
+  chances <- given$chances(0)
+  seen <- chances[given$possible == a]
+  others <- chances[given$possible != a]
+  c(sum(others[others <= seen * (1 + 1e-7)]), seen)
+}
+
+# Fisher's exact p.
+fisher <- function(a, n, c_, m) c(sum(no_likelier(a, n, c_, m)), NA, NA)
+
+# Fisher's exact p less half the chance of the table seen.
+mid_p <- function(a, n, c_, m) {
+  if (n == 0 || m == 0 || a + c_ == 0 || a + c_ == n + m) return(none)
+  c(sum(no_likelier(a, n, c_, m) * c(1, 0.5)), NA, NA)
 }
 
 measures <- list(
   list("odds_ratio", "Woolf", odds_ratio),
+  list("odds_ratio", "exact conditional", exact_conditional),
   list("risk_ratio", "log (Katz)", risk_ratio),
+  list("risk_ratio", "Koopman", koopman),
+  list("risk_ratio", "Miettinen-Nurminen", corrected_score),
   list("risk_difference", "Miettinen-Nurminen", miettinen_nurminen),
   list("risk_difference", "Newcombe", newcombe),
   list("risk_difference", "Wald", wald),
-  list("p", "Pearson chi-square, no correction", pearson)
+  list("p", "Pearson chi-square, no correction", pearson(0)),
+  list("p", "Pearson chi-square, Yates correction", pearson(0.5)),
+  list("p", "Fisher exact", fisher),
+  list("p", "Fisher mid-p", mid_p)
 )
 
 # A number at full precision; nothing for what is undefined.

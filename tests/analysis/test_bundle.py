@@ -18,9 +18,10 @@ import pytest
 from pyarrow import parquet
 
 from analysis.adsl import FACTS, Unfit, check, dated, event_flag, records, variables
-from analysis.bundle import About, bundle
+from analysis.bundle import UNPRINTED, About, bundle
 from analysis.effects import ENDPOINTS, effect
-from analysis.estimators import risk_difference
+from analysis.estimators import log_risk_ratio, woolf
+from analysis.methods import ODDS_RATIOS, RISK_DIFFERENCES, RISK_RATIOS, TESTS
 from analysis.plan import UNPLANNED, read
 from analysis.services import freezes
 from analysis.subjects import CODEBOOK
@@ -83,24 +84,40 @@ def test_the_scripts_print_the_report_s_numbers_from_the_csv_alone(tmp_path, com
     assert next(iter(printed))[0] == event_flag(told.primary)
     for endpoint in (e for e in ENDPOINTS if e.key in told.endpoints):
         agrees(printed, endpoint, told)
-    assert len(printed) == 10 * len(told.endpoints)
+    assert len(printed) == (4 + len(BY_METHOD)) * len(told.endpoints)
 
 
 def agrees(printed, endpoint, plan) -> None:
-    """Compare an endpoint's ten lines with what the report computes."""
+    """Compare each of an endpoint's lines with what the report computes by that method."""
     members = plan.analysis_set(plan.population).select(ROWS)
-    found, flag = effect(plan.counted(members, endpoint), endpoint), event_flag(endpoint.key)
+    table, flag = effect(plan.counted(members, endpoint), endpoint).counts, event_flag(endpoint.key)
     counted = [n["value"] for (of, _, method), n in printed.items() if (of, method) == (flag, "count")]
-    assert counted == [str(n) for n in found.counts], flag
-    three = zip(("Wald", "Newcombe", "Miettinen-Nurminen"), risk_difference(found.counts), strict=True)
-    estimates = {("risk_difference", name): estimate for name, estimate in three}
-    estimates |= {("odds_ratio", "Woolf"): found.odds_ratio, ("risk_ratio", "log (Katz)"): found.risk_ratio}
-    for (measure, method), estimate in estimates.items():
-        line, exact = printed[flag, measure, method], estimate.why and measure != "risk_difference"
-        expected = [estimate.value, *((None, None) if exact else estimate[1:3])]
-        assert numbers(line) == near(expected), (flag, method)
-    p = numbers(printed[flag, "p", "Pearson chi-square, no correction"])
-    assert p == near([found.test.p, None, None])
+    assert counted == [str(n) for n in table], flag
+    for (measure, method), by in BY_METHOD.items():
+        found = by(table)
+        expected = [found.p, None, None] if measure == "p" else found[:3]
+        assert numbers(printed[flag, measure, method]) == near(expected), (flag, method)
+
+
+BY_METHOD = {
+    ("odds_ratio", "Woolf"): woolf,
+    ("odds_ratio", "exact conditional"): ODDS_RATIOS["exact_conditional"],
+    ("risk_ratio", "log (Katz)"): log_risk_ratio,
+    ("risk_ratio", "Koopman"): RISK_RATIOS["koopman"],
+    ("risk_ratio", "Miettinen-Nurminen"): RISK_RATIOS["miettinen_nurminen"],
+    ("risk_difference", "Miettinen-Nurminen"): RISK_DIFFERENCES["miettinen_nurminen"],
+    ("risk_difference", "Newcombe"): RISK_DIFFERENCES["newcombe"],
+    ("risk_difference", "Wald"): RISK_DIFFERENCES["wald"],
+    ("p", "Pearson chi-square, no correction"): TESTS["pearson"],
+    ("p", "Pearson chi-square, Yates correction"): TESTS["pearson_yates"],
+    ("p", "Fisher exact"): TESTS["fisher"],
+    ("p", "Fisher mid-p"): TESTS["mid_p"],
+}
+
+
+def test_the_scripts_have_every_method_a_plan_may_choose_but_those_they_name():
+    may_be_chosen = sum(map(len, (ODDS_RATIOS, RISK_RATIOS, RISK_DIFFERENCES, TESTS)))
+    assert len(BY_METHOD) == may_be_chosen - len(UNPRINTED)
 
 
 def near(expected):
