@@ -231,8 +231,8 @@ def _of_scripts(plan: Plan, planned: bool) -> Iterable[str]:
     )
     yield f"Counted: {plan.analysis_set(plan.population).definition}."
     yield f"Missing outcomes: {MISSING[plan.missing]}."
-    yield "Each is told by several methods; the report prints the plan's. Beside an empty cell, where Woolf's and the log"
-    yield "interval don't exist, it prints the exact conditional limits and Miettinen and Nurminen's instead."
+    yield "Each is told by several methods; the report prints the plan's. Beside an empty cell, where Woolf's and the"
+    yield "log interval don't exist, it prints the exact conditional limits and Miettinen and Nurminen's instead."
     lacking = [f"{name} by {method}" for name, method in UNPRINTED if getattr(plan.methods, name) == method]
     if lacking:
         yield f"The plan asks for {' and '.join(lacking)}, which the scripts have not: see the report for those."
