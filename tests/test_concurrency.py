@@ -6,14 +6,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from analysis.models import Freeze
 from analysis.services import freezes
@@ -22,15 +22,27 @@ from screening.importing.plan import commit_shown, make_plan, untold
 from screening.importing.table import read_table
 from screening.models import Referral
 from screening.services import cohort
-from tests.factories import World, freeze_and_sign, high_risk, make_participant, make_world
+from tests.factories import World, end, freeze_and_sign, high_risk, make_participant, make_world, sql
 from trial import allocation_log
 from trial.allocation_rules import Method
 from trial.keys import trial_key
-from trial.models import Allocation, Baseline, Participant, Person, PersonKey, Site, Stratum, Trial
+from trial.models import (
+    Allocation,
+    Baseline,
+    Participant,
+    Person,
+    PersonKey,
+    ProtocolDeviation,
+    Site,
+    Stratum,
+    Trial,
+)
 from trial.protocol import template
 from trial.protocol_parts import Factor
 from trial.randomization import draws
-from trial.services import lists, people, trials
+from trial.services import conduct, lists, people, trials
+from trial.statements import run
+from trial.states import TrialEvent, TrialState
 from trial.streams import KeyedStream, stream_label
 from trial.study_numbers import study_number
 
@@ -283,3 +295,75 @@ def test_an_import_pressed_twice_at_one_moment_is_written_once(transactional_db)
 
     assert sorted(type(answer).__name__ for answer in answers) == ["MovedOn"] * 3 + ["str"]
     assert person.dxa_exams.count() == 1
+
+
+FREEZINGS = {
+    "service": lambda world: trials.move_trial(
+        world.trial, event=TrialEvent.FREEZE, reason="A test.", by=world.investigator
+    ),
+    "sql": lambda world: sql("UPDATE trial_trial SET state = 'frozen' WHERE id = %s", world.trial.pk),
+}
+
+
+@pytest.fixture
+def closed(transactional_db) -> World:
+    """A trial that is closed and may be frozen."""
+    world = make_world()
+    end(world, TrialState.CLOSED)
+    return world
+
+
+def deviate(world: World) -> None:
+    """Write something into the record."""
+    conduct.record_deviation(
+        world.trial, category="other", severity="minor", description="A test.", by=world.coordinator
+    )
+
+
+def in_a_thread(call: Callable[[], Any]) -> Future[Any]:
+    """Make a call beside this one, on a connection of its own."""
+
+    def work() -> Any:
+        try:
+            return call()
+        finally:
+            connection.close()
+
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(work)
+    pool.shutdown(wait=False)
+    return future
+
+
+def waits_for_a_lock() -> bool:
+    """Tell whether somebody comes to wait for a lock."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if run("SELECT pid FROM pg_locks WHERE NOT granted"):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize("freeze", FREEZINGS.values(), ids=FREEZINGS)
+def test_a_trial_is_frozen_once_what_is_being_written_is_there(closed, freeze):
+    with transaction.atomic():
+        deviate(closed)
+        freezing = in_a_thread(partial(freeze, closed))
+        assert waits_for_a_lock() and not freezing.done()
+    freezing.result(timeout=10)
+
+    assert Trial.objects.get(pk=closed.trial.pk).state == TrialState.FROZEN
+    assert ProtocolDeviation.objects.count() == 1
+
+
+@pytest.mark.parametrize("freeze", FREEZINGS.values(), ids=FREEZINGS)
+def test_what_was_begun_before_a_trial_was_frozen_is_not_written_afterwards(closed, freeze):
+    with transaction.atomic():
+        freeze(closed)
+        writing = in_a_thread(partial(deviate, closed))  # it sees a trial that is open, and waits
+        assert waits_for_a_lock() and not writing.done()
+    with pytest.raises(IntegrityError, match="is frozen: its data do not change"):
+        writing.result(timeout=10)
+
+    assert not ProtocolDeviation.objects.exists()

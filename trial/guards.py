@@ -13,6 +13,7 @@ from trial.states import (
     TrialState,
 )
 from trial.triggers import (
+    FINAL_STATES,
     FUNCTIONS,
     constrain,
     demand_context,
@@ -267,6 +268,15 @@ END $$;
 # The vocabulary of states and events, and which event leads where, is that of trial/states.py.
 MOVES = (
     guard_moves("trial_trial", "trial", TrialState.DRAFT, TRIAL_TRANSITIONS)
+    + f"""
+CREATE OR REPLACE FUNCTION wait_for_what_is_written() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM trial_trial WHERE id = NEW.id FOR UPDATE;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER waits_for_what_is_written BEFORE UPDATE OF state ON trial_trial FOR EACH ROW
+    WHEN (NEW.state IN ({FINAL_STATES})) EXECUTE FUNCTION wait_for_what_is_written();
+"""
     + guard_moves("trial_protocolversion", "protocol version", ProtocolState.DRAFT, PROTOCOL_TRANSITIONS)
     + constrain(
         "trial_statechange",

@@ -10,6 +10,8 @@ from typing import Any
 from trial.chain import BY_HAND, LINKS, chain
 from trial.states import FINAL
 
+FINAL_STATES = ", ".join(f"'{state}'" for state in FINAL)  # in SQL
+
 # Tables without an audit table; the test of the guards says why of each.
 UNTRACKED = (
     *("trial_uploadedlist", "trial_stratum", "trial_personkey"),
@@ -163,14 +165,15 @@ def constrain(table: str, name: str, rule: str) -> str:
 def trial_function(by: str, trial: str) -> str:
     """Return the SQL of the check that a row (NEW) is of an open trial and under a protocol of that trial.
 
-    `trial` is the SQL for the trial's key, found `by` what the row names.
+    `trial` is the SQL for the trial's key, found `by` what the row names. The trial is held as its foreign key holds
+    it, so that it is frozen or locked after the row is there, or the row sees that it was.
     """
     return f"""
 CREATE OR REPLACE FUNCTION check_trial_by_{by}() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE own record;
 BEGIN
-    SELECT id, code, state INTO own FROM trial_trial WHERE id = ({trial});
-    IF own.state IN ({", ".join(f"'{state}'" for state in FINAL)}) THEN
+    SELECT id, code, state INTO own FROM trial_trial WHERE id = ({trial}) FOR KEY SHARE;
+    IF own.state IN ({FINAL_STATES}) THEN
         RAISE EXCEPTION 'Trial % is %: its data do not change.', own.code, own.state
             USING ERRCODE = 'check_violation';
     END IF;
