@@ -18,6 +18,7 @@ class LookForm(PageForm):
     )
     reason = forms.CharField(label="What do you see? It stays on record.", max_length=400)
     decision = WordField(Look, widget=forms.HiddenInput)  # by the button that is pressed
+    after_all = forms.BooleanField(widget=forms.HiddenInput, required=False)  # the page says it was kept out
 
     def __init__(self, *args: Any, view: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

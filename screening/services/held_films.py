@@ -63,13 +63,24 @@ def release_held(trial: Trial, *, by: User | None) -> int:
     return sum(reconsider(film, by=by) for film in held.select_related("person"))
 
 
+def held(films: ScopedQuerySet) -> ScopedQuerySet:
+    """Keep the films that a person may look at and decide: held, with a picture."""
+    return films.filter(state=FilmState.SET_ASIDE).exclude(file="").exclude(reason__in=NOTHING_TO_DECIDE)
+
+
 def waiting(films: ScopedQuerySet) -> ScopedQuerySet:
-    """Keep the films that wait for a person: with a picture, and not kept out for the reason they have now."""
-    kept_out = FilmDecision.objects.filter(
-        radiograph=OuterRef("pk"), decision=Look.KEEP_OUT, held_for=OuterRef("reason")
-    )
-    held = films.filter(state=FilmState.SET_ASIDE).exclude(file="").exclude(reason__in=NOTHING_TO_DECIDE)
-    return held.filter(~Exists(kept_out)).order_by("received_at")
+    """Keep the held films that wait for a person, the oldest first."""
+    return held(films).filter(~Exists(_KEPT_OUT)).order_by("received_at")
+
+
+def kept_out(films: ScopedQuerySet) -> ScopedQuerySet:
+    """Keep the held films that somebody kept out for the reason they have now, the latest first."""
+    return held(films).filter(Exists(_KEPT_OUT)).order_by("-received_at")
+
+
+_KEPT_OUT = FilmDecision.objects.filter(
+    radiograph=OuterRef("pk"), decision=Look.KEEP_OUT, held_for=OuterRef("reason")
+)
 
 
 def look_at(film: Radiograph, *, by: User) -> bytes:
@@ -80,8 +91,19 @@ def look_at(film: Radiograph, *, by: User) -> bytes:
     return sandbox.read_picture(data, side=SHOWN_SIDE)
 
 
-def decide(film: Radiograph, *, decision: Look, reason: str, by: User, view: str | None = None) -> Radiograph:
-    """Record what somebody decided of a held film; one that is taken counts if no other rule holds it."""
+def decide(
+    film: Radiograph,
+    *,
+    decision: Look,
+    reason: str,
+    by: User,
+    view: str | None = None,
+    after_all: bool = False,
+) -> Radiograph:
+    """Record what somebody decided of a held film; one that is taken counts if no other rule holds it.
+
+    A film that was kept out may be taken `after_all`, by whoever knows that it was; both decisions stay on record.
+    """
     site = film.participant.site if film.participant else film.site
     require(by, Permission.DECIDE_FILMS, film.trial, site)
     require_open(film.trial)
@@ -91,7 +113,8 @@ def decide(film: Radiograph, *, decision: Look, reason: str, by: User, view: str
         queue_up(film.trial, film.pixel_sha256)
         rows = Radiograph.objects.select_for_update(of=("self",))
         film = rows.select_related("trial", "site", "person").get(pk=film.pk)
-        if not waiting(Radiograph.objects.filter(pk=film.pk)).exists():
+        may_be = held if after_all and decision == Look.TAKE else waiting
+        if not may_be(Radiograph.objects.filter(pk=film.pk)).exists():
             raise Refused("This film was decided already. Load the page again.")
         if decision == Look.TAKE:
             _check_may_be_taken(film, view)

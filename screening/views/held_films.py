@@ -4,7 +4,6 @@ from functools import partial
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
@@ -16,31 +15,37 @@ from screening.reasons import Rejected
 from screening.services import held_films as service
 from screening.steps import intake_sentence
 from screening.vocabulary import FilmState, Look
-from trial.models import Site, User
+from trial.models import ScopedQuerySet, Site, User
 from trial.pages import NOT_SAVED, SignedIn, page, refusals
 from trial.roles import Permission
 
+MOST_KEPT_OUT = 50  # of those that were kept out, the latest
 
-def _waiting(user: User) -> QuerySet[Radiograph]:
+
+def _films(user: User) -> ScopedQuerySet:
+    """Return the films that this user may decide, once they are held."""
     films = Radiograph.objects.visible_to(user, Permission.DECIDE_FILMS)
     # A film of somebody who is not registered belongs to no site yet but the one that it came to.
     here = Site.objects.visible_to(user, Permission.DECIDE_FILMS)
     films |= Radiograph.objects.filter(participant=None, site__in=here)
-    return service.waiting(films).select_related("trial", "site", "participant__site")
+    return films.select_related("trial", "site", "participant__site")
 
 
 @page(Permission.DECIDE_FILMS)
 def held_films(request: SignedIn) -> HttpResponse:
-    """List the films that wait for a person, the oldest first."""
-    films = [(film, intake_sentence(film.reason)) for film in _waiting(request.user)]
-    return render(request, "screening/held_films.html", {"films": films})
+    """List the films that wait for a person, the oldest first, and those that were kept out."""
+    films = _films(request.user)
+    waiting = [(film, intake_sentence(film.reason)) for film in service.waiting(films)]
+    kept_out = service.kept_out(films)[:MOST_KEPT_OUT]
+    return render(request, "screening/held_films.html", {"films": waiting, "kept_out": kept_out})
 
 
 @page(Permission.DECIDE_FILMS)
 def held_film(request: SignedIn, pk: UUID) -> HttpResponse:
     """Show a held film and take down what is decided of it."""
-    film = get_object_or_404(_waiting(request.user), pk=pk)
-    form = LookForm(request.POST or None, view=film.view)
+    film = get_object_or_404(service.held(_films(request.user)), pk=pk)
+    kept_out = film.decisions.filter(decision=Look.KEEP_OUT, held_for=film.reason).last()
+    form = LookForm(request.POST or None, view=film.view, initial={"after_all": bool(kept_out)})
     if form.is_bound and form.is_valid():
         with refusals(tell=partial(form.add_error, None)):
             film = service.decide(film, **form.cleaned_data, by=request.user)
@@ -57,7 +62,8 @@ def held_film(request: SignedIn, pk: UUID) -> HttpResponse:
         ],
         "by_a_look": film.reason in BY_A_LOOK,
         "remedy": service.remedy(film.reason),
-        "looks": list(Look),
+        "kept_out": kept_out,
+        "looks": [Look.TAKE] if kept_out else list(Look),
     }
     return render(request, "screening/held_film.html", context, status=NOT_SAVED if form.is_bound else 200)
 
@@ -75,7 +81,7 @@ def _said(film: Radiograph) -> str:
 @page(Permission.DECIDE_FILMS)
 def held_picture(request: SignedIn, pk: UUID) -> HttpResponse:
     """Send the picture of a held film, made now; nothing keeps it."""
-    film = get_object_or_404(_waiting(request.user), pk=pk)
+    film = get_object_or_404(service.held(_films(request.user)), pk=pk)
     try:
         picture = service.look_at(film, by=request.user)
     except (Rejected, OSError) as gone:

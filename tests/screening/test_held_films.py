@@ -187,6 +187,27 @@ def test_a_film_kept_out_waits_no_longer_and_stays_out(clinic):
     assert send(clinic, drawn_chest(negative, StudyTime="1")).outcome == "already_received"
 
 
+def test_a_film_kept_out_by_mistake_is_taken_after_all_by_whoever_knows(clinic):
+    film, me = held(clinic), browser(clinic.coordinator)
+    page = reverse("held-film", args=[film.pk])
+    open_before = {"decision": "take", "reason": "A chest.", "after_all": "False"}
+    me.post(page, {"decision": "keep_out", "reason": "The wrong button."})
+
+    assert "decided already" in words(me.post(page, open_before))
+    listed, shown = words(me.get(reverse("held-films"))), me.get(page)
+    assert "No film waits" in listed and str(film).capitalize() in listed
+    assert "The wrong button." in words(shown) and 'value="keep_out"' not in shown.content.decode()
+    assert 'name="after_all" value="True"' in shown.content.decode()
+    done = me.post(
+        page, {"decision": "take", "reason": "A negative, but a chest.", "after_all": "True"}, follow=True
+    )
+
+    assert "is taken; it waits for its score" in words(done)
+    film.refresh_from_db()
+    assert film.state == FilmState.ELIGIBLE
+    assert list(film.decisions.values_list("decision", flat=True)) == ["keep_out", "take"]
+
+
 def test_a_film_released_after_randomization_changes_no_allocation_and_is_not_counted(clinic):
     person = register(clinic, sex="female", birth_date=parse("1950-05-06"))
     add_film(clinic, person)
