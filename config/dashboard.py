@@ -14,7 +14,7 @@ from analysis.accrual import Accrual, accrual, plan_of
 from analysis.figures import accrual_chart
 from screening.models import DxaExam, Radiograph, Receipt, Referral, RiskAssessment, Standstill
 from screening.risk import RiskClass
-from screening.services import scoring
+from screening.services import held_films, scoring
 from screening.steps import EXAM_STEPS, FILE_STEPS, FILM_STEPS, OFFER_STEPS, intake_sentence
 from trial import clock
 from trial.blinding import deviations_for
@@ -148,7 +148,7 @@ def _board(user: User, trial: Trial) -> Board:
         last_film=last.received_at if last else None,
         standstill=scoring.standstill(trial) if P.SEE_INTAKE in held else None,
         people=_numbers(user, trial, PEOPLE, held),
-        tasks=_numbers(user, trial, TASKS, held),
+        tasks=[*_held_films(user, trial, held), *_numbers(user, trial, TASKS, held)],
     )
 
 
@@ -195,6 +195,14 @@ def _high_risk(user: User, trial: Trial, step: Step, held: set[Permission]) -> N
     people = Participant.objects.visible_to(user).filter(trial=trial, risk__risk_class=RiskClass.HIGH)
     url = _list_of(RiskAssessment, trial, {"risk_class__exact": RiskClass.HIGH.value})
     return Number(step.label, people.count(), url if P.SEE_CONTROL_SCORE in held else "", step.note)
+
+
+def _held_films(user: User, trial: Trial, held: set[Permission]) -> list[Number]:
+    """Count the films that wait for this user's look; their list is a page of its own."""
+    if P.DECIDE_FILMS not in held:
+        return []
+    films = held_films.to_decide(user).filter(trial=trial)
+    return [Number("films wait for a look", held_films.waiting(films).count(), reverse("held-films"))]
 
 
 def _reasons(user: User, trial: Trial) -> list[Number]:

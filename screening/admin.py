@@ -266,7 +266,7 @@ class ScoreAdmin(OfScore):
     """The model's answer for one film."""
 
     list_display = ("participant", "film", "mean", "threshold", "positive", "model_version")
-    list_filter = (of_seen("radiograph__trial"), "positive")
+    list_filter = (of_seen("radiograph__participant__trial"), "positive")
     list_select_related = ("radiograph__participant", "model_version")
     search_fields = ("radiograph__participant__study_number",)
     fields = (

@@ -63,6 +63,8 @@ def entries(file: Readable, *, most: int, whole: int) -> Iterator[Entry]:
     files = [info for info in archive.infolist() if not info.is_dir()]
     if len(files) > most or sum(info.file_size for info in files) > whole:
         raise ArchiveRefused(Reason.ZIP_TOO_LARGE)
+    if not files:
+        raise ArchiveRefused(Reason.ZIP_EMPTY)
     for info in files:
         yield _entry(archive, info)
 

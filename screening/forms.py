@@ -348,19 +348,18 @@ class AppointmentForm(LocalForm):
     scheduled_at = MomentField(label="Day and time of the scan")
     reason = forms.CharField(max_length=200, required=False, validators=[printable])
 
-    def __init__(self, *args: Any, first_day: date, last_day: date, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, now: datetime, last_day: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.first_day = first_day
+        self.now = now
         picker = self.fields["scheduled_at"].widget
         assert isinstance(picker, forms.MultiWidget)
-        picker.widgets[0].attrs |= {"min": str(first_day), "max": str(last_day)}
+        picker.widgets[0].attrs |= {"min": str(self.site.local(now).date()), "max": str(last_day)}
 
     def clean_scheduled_at(self) -> datetime:
-        """Refuse a day that is over."""
+        """Refuse a time that is over."""
         when: datetime = self.cleaned_data["scheduled_at"]
-        day = self.site.local(when).date()
-        if day < self.first_day:
-            raise ValidationError(f"{day} is over. Choose a day to come.")
+        if when <= self.now:
+            raise ValidationError(f"{self.site.local(when):%Y-%m-%d %H:%M} is over. Choose a time to come.")
         return when
 
 
@@ -379,13 +378,15 @@ class SearchForm(PageForm):
 class UploadForm(PageForm):
     """For which site films are sent; the files themselves are read one by one."""
 
-    site = forms.ModelChoiceField(Site.objects.none(), empty_label=None)
+    site = forms.ModelChoiceField(Site.objects.none(), empty_label="—")
 
     def __init__(self, *args: Any, sites: QuerySet[Site], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields["site"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = sites
+        if len(sites) == 1:
+            field.empty_label = None
 
 
 class DeviceForm(UploadForm):

@@ -56,6 +56,7 @@ class Reason(StrEnum):
     )
 
     ZIP_DAMAGED = "zip_damaged", "The zip file is damaged or not whole; pack it again."
+    ZIP_EMPTY = "zip_empty", "The zip file holds no file; pack the films into it again."
     ZIP_TOO_LARGE = (
         "zip_too_large",
         "The zip file holds too many files or too much; pack fewer films into each.",

@@ -314,10 +314,9 @@ def _outside_window(offer: Offer, day: date) -> Refusal | None:
 
 def _outside_rules(offer: Offer, contact: Contact, local: datetime) -> Refusal | None:
     if offer.attempts >= contact.max_attempts:
-        said = (
-            f"{offer.attempts} attempts made (limit {contact.max_attempts}). "
-            "Close it as not reached; if they ring back, record that."
-        )
+        accepted = offer.state == ReferralState.ACCEPTED
+        then = "They accepted: go on with consent and the scan" if accepted else "Close it as not reached"
+        said = f"{offer.attempts} attempts made (limit {contact.max_attempts}). {then}; if they ring back, record that."
         return Refusal(RefusalCode.ATTEMPTS_USED_UP, said)
     if not contact.hours_from <= local.time() < contact.hours_to:
         hours = f"{contact.hours_from:%H:%M} to {contact.hours_to:%H:%M}"

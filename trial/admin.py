@@ -366,7 +366,9 @@ class ParticipantAdmin(RoleModelAdmin):
         issuer, number = plain(form.cleaned_data["issuer"]), plain(form.cleaned_data["number"])
         trials = Trial.objects.visible_to(request.user, P.SEE_IDENTITY)
         found = self.granted(request.user, P.SEE_IDENTITY).filter(pk__in=self.rows(request.user).values("pk"))
-        found = list(found.filter(people.numbered(number, issuers=[issuer], trials=trials)))
+        known = people.issuers_of(found)
+        issuers = {people.as_spelled(issuer, known)} if issuer else known
+        found = list(found.filter(people.numbered(number, issuers=issuers, trials=trials)))
         # Who bears the same number in a test trial is somebody else, of whom nobody thinks first.
         found = [row for row in found if not row.trial.is_test] or found[-1:]
         if not found:

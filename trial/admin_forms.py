@@ -1,6 +1,7 @@
 """What the admin's acts ask."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from trial.blinding import DEVIATION_CATEGORIES
 from trial.calendars import Opening
 from trial.forms import (
     SEX_ALIASES,
+    UNDECIDED,
     LocalForm,
     MomentField,
     ParsedField,
@@ -27,6 +29,7 @@ from trial.forms import (
 from trial.models import Arm, BreakCategory, Participant, Severity, Sex, Site, Trial, User
 from trial.protocol import template_names
 from trial.roles import Permission, Role
+from trial.services import people
 from trial.services.accounts import trials_kept
 from trial.services.drafts import MOST_EACH
 from trial.states import AllocationFault
@@ -45,9 +48,19 @@ def own_password() -> forms.CharField:
     return forms.CharField(label="Your password", widget=widget, strip=False)
 
 
+_ARM = f"(?:{'|'.join(Arm.values)})"
+_WORD = "(?:arm|group|allocation|participant|patient|subject)s?"
+_NAMED = re.compile(
+    rf"\b{_ARM}s?\W+{_WORD}\b|\b(?:arm|group)\W+(?:is\W+|was\W+)?{_ARM}\b"
+    rf"|\b(?:randomi[sz]ed|allocated|assigned|drawn)\W+(?:in)?to\W+(?:the\W+)?{_ARM}\b"
+    rf"|\b(?:is|was|be|being|as)\W+(?:an?|one\W+of\W+the)\W+{_ARM}s?\b",
+    re.IGNORECASE,
+)
+
+
 def no_arm(said: str) -> None:
-    """Refuse an arm by name in what blinded people read too."""
-    if any(f"{arm} {word}" in said.lower() for arm in Arm.values for word in ("arm", "group")):
+    """Refuse an arm by name in what blinded people read too, in the ways in which people name one."""
+    if _NAMED.search(said):
         raise ValidationError(
             "Don't name the arm: people who must not know it read this. Describe what happened."
         )
@@ -95,7 +108,7 @@ class DeathForm(ActForm):
 class DeviationForm(DatedAct):
     """What departed from the protocol."""
 
-    category = forms.ChoiceField(choices=[(c, c) for c in DEVIATION_CATEGORIES])
+    category = forms.ChoiceField(choices=[UNDECIDED, *((c, c) for c in DEVIATION_CATEGORIES)])
     severity = WordField(Severity)
     description = text(
         "What happened, and how it differs from the protocol", max_length=4000, validators=[no_arm]
@@ -106,7 +119,7 @@ class DeviationForm(DatedAct):
         required=False,
         validators=[no_arm],
     )
-    corrective_action = text("What was done about it", max_length=4000, required=False)
+    corrective_action = text("What was done about it", max_length=4000, required=False, validators=[no_arm])
 
 
 class AllocationErrorForm(ActForm):
@@ -158,7 +171,7 @@ def _in_this_trial(form: ActForm, number: str) -> Participant:
 class CodeBreakForm(ActForm):
     """Why the arm of one participant has to be known, and the password again."""
 
-    category = forms.ChoiceField(choices=BreakCategory.choices)
+    category = forms.ChoiceField(choices=[UNDECIDED, *BreakCategory.choices])
     reason = text("Why", max_length=400, validators=[no_arm])
     password = own_password()
 
@@ -168,7 +181,8 @@ class ConsentForm(DatedAct):
 
     form_version = forms.CharField(label="Version of the consent form", max_length=40)
     scope = forms.ChoiceField(
-        label="What it covers", choices=[("dxa", "DXA scan"), ("calls", "calls"), ("data", "data")]
+        label="What it covers",
+        choices=[UNDECIDED, ("dxa", "DXA scan"), ("calls", "calls"), ("data", "data")],
     )
 
 
@@ -204,12 +218,30 @@ class RegisterForm(RegistrationForm):
 
     def __init__(self, *args: Any, rows: Any, by: User, **kwargs: Any) -> None:
         super().__init__(*args, today=timezone.now().date(), **kwargs)
+        self.by = by
         self.fields["site"].queryset = Site.objects.visible_to(by, Permission.REGISTER_PEOPLE)  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
-        """Read the person."""
+        """Read the person; ask about a number that somebody of the trial has from another hospital."""
         cleaned = super().clean()
-        return cleaned if self.errors else cleaned | {"person": self.person()}
+        if self.errors:
+            return cleaned
+        everybody = Participant.objects.filter(trial=cleaned["site"].trial)
+        known = people.issuers_of(everybody)
+        cleaned["issuer"] = people.as_spelled(cleaned["issuer"], known)
+        others = known - {cleaned["issuer"]}
+        numbered = people.numbered(cleaned["number"], issuers=others, trials=[cleaned["site"].trial])
+        alike = everybody.filter(numbered)
+        if alike.exists() and "somebody_else" not in self.data:
+            seen = ", ".join(map(str, alike.visible_to(self.by))) or "somebody of another site"
+            self.fields["somebody_else"] = forms.BooleanField(
+                label="It is somebody else who has the same number at another hospital"
+            )
+            raise ValidationError(
+                f"This number is registered already, under another hospital or none: {seen}. If that is the same "
+                "person, don't register them again. If it is not, tick the last box."
+            )
+        return cleaned | {"person": self.person()}
 
 
 class ChangesField(ParsedField):

@@ -108,6 +108,9 @@ class PhoneField(ParsedField):
         raise ValueError(f"“{phone}” is not a telephone number: write 7 to 15 digits, such as 0912-345-678.")
 
 
+UNDECIDED = ("", "—")  # the first of a list of choices: nobody chooses by leaving it as it is
+
+
 class WordField(forms.ChoiceField):
     """One word of a vocabulary, as its enum member; capitals, blanks and hyphens don't matter."""
 

@@ -26,8 +26,11 @@ def alive_and_in(participant: Participant) -> bool:
 
 def _register(_: None, data: dict[str, Any], by: User) -> str:
     # The form has read the person; registering somebody twice returns the first registration.
-    participant = people.register(data["site"], new=data["person"], by=by)
-    return f"{participant.study_number} is registered."
+    new, trial = data["person"], data["site"].trial
+    known = people.numbered(new.number, issuers=[new.issuer], trials=[trial])
+    before = Participant.objects.filter(known, trial=trial).exists()
+    participant = people.register(data["site"], new=new, by=by)
+    return f"{participant.study_number} {'was registered before; nothing is changed' if before else 'is registered'}."
 
 
 def _correct(participant: Participant, data: dict[str, Any], by: User) -> str:

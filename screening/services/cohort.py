@@ -335,6 +335,7 @@ def randomize(
         return known
     with audit.context(by=by, why="Randomization"):
         version, merges = participant.trial.protocol_version, merges_in(participant.trial)
+        allocation.require_one_by_one(version)  # first: whatever is refused later tells of the risk
         facts = facts_of(participant, version.protocol, merges)
         verdict = conduct.assess_participant(participant, facts=facts, by=by)
         if not verdict.eligible:

@@ -11,7 +11,7 @@ from screening.services.duplicates import Held, check_study, move, queue_up, twi
 from screening.services.identification import Claim, owner, settled
 from screening.vocabulary import FilmState, IntakeReason, Look
 from trial import audit
-from trial.models import Participant, ScopedQuerySet, Trial, User
+from trial.models import Participant, ScopedQuerySet, Site, Trial, User
 from trial.roles import Permission
 from trial.services import people
 from trial.services.trials import Refused, require, require_open
@@ -61,6 +61,14 @@ def release_held(trial: Trial, *, by: User | None) -> int:
         person__participations__trial=trial,
     )
     return sum(reconsider(film, by=by) for film in held.select_related("person"))
+
+
+def to_decide(user: User) -> ScopedQuerySet:
+    """Return the films that this user may decide, held or not."""
+    films = Radiograph.objects.visible_to(user, Permission.DECIDE_FILMS)
+    # A film of somebody who is not registered belongs to no site yet but the one that it came to.
+    here = Site.objects.visible_to(user, Permission.DECIDE_FILMS)
+    return films | Radiograph.objects.filter(participant=None, site__in=here)
 
 
 def held(films: ScopedQuerySet) -> ScopedQuerySet:

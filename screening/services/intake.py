@@ -135,10 +135,13 @@ def receive(
     raise AssertionError("unreachable")
 
 
-def reject(reason: Reason, *, site: Site, source: str, by: User | None) -> Answer:
-    """Record that a file was refused before it was read; raises Refused when the trial takes no films."""
+def reject(reason: Reason, *, mark: str, site: Site, source: str, by: User | None) -> Answer:
+    """Record that a file was refused before it was read; raises Refused when the trial takes no films.
+
+    `mark` is a SHA-256 by which the file is known when it comes again.
+    """
     require_open(site.trial)
-    delivery = _Delivery(site, source, by, file_sha256(b""))
+    delivery = _Delivery(site, source, by, mark)
     return delivery.answer(ReceiptOutcome.REJECTED, reason, None, reason.sentence)
 
 

@@ -141,6 +141,9 @@ def _planned(
     calendar = calendar_of(referral.participant.site, contact)
     if not chosen:
         return next_call(outcome, at=at, offer=offer, contact=contact, calendar=calendar)
+    if EVENT_OF.get(outcome, ReferralEvent.ACCEPT) != ReferralEvent.ACCEPT:
+        said = outcome.replace("_", " ")
+        raise Refused(f"After “{said}” nobody calls again. Clear the next call, or choose another outcome.")
     if fault := next_call_fault(chosen, after=at, offer=offer, contact=contact, calendar=calendar):
         raise Refused(fault)
     return chosen

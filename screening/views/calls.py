@@ -1,6 +1,7 @@
 """The call sheet: whom to call, what to say, and what came of it, through to the scan."""
 
 import re
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from screening.forms import (
@@ -32,8 +34,9 @@ from screening.referrals import (
 from screening.services import communication
 from screening.services import referral as referrals
 from screening.views.worklist import card_of, offers
+from trial import clock
 from trial.blinding import arm_shown
-from trial.models import Participant
+from trial.models import Participant, User
 from trial.pages import NOT_SAVED, SignedIn, may, page, refusals
 from trial.roles import Permission
 from trial.services import conduct
@@ -54,6 +57,7 @@ OUTCOMES = (
 UNTOLD = [button for button in OUTCOMES if button[0] not in TOLD]
 REACHED = [button for button in OUTCOMES if button[0] not in (*NOBODY_SPOKEN_TO, ContactOutcome.DIED)]
 # A call made while calls were allowed may still be written down after these.
+SAME_CALL = timedelta(minutes=5)  # in which the same outcome by the same caller is the same call
 LOGGED_LATER = (RefusalCode.OUTSIDE_HOURS, RefusalCode.WINDOW_OVER)
 SETTLING = {
     ReferralEvent.ACCEPT: "Rang back and accepts",
@@ -83,6 +87,8 @@ def record_attempt(request: SignedIn, pk: UUID) -> HttpResponse:
     form = _attempt_form(referral, request.POST)
     if form.is_valid() and form.cleaned_data["outcome"] == ContactOutcome.DIED and "sure" not in request.POST:
         return render(request, "screening/death.html", {"card": card_of(referral), "typed": request.POST})
+    if form.is_valid() and (before := _same_call(referral, form, request.user)):
+        form.add_error(None, before)
     if form.is_valid():
         with refusals(tell=partial(form.add_error, None)):
             attempt = referrals.record_attempt(referral, by=request.user, **form.cleaned_data)
@@ -90,6 +96,20 @@ def record_attempt(request: SignedIn, pk: UUID) -> HttpResponse:
         return _sheet(request, referral, attempt_form=form)
     messages.success(request, _recorded(referral, attempt))
     return redirect("call-sheet", pk) if attempt.outcome == ContactOutcome.ACCEPTED else redirect("worklist")
+
+
+def _same_call(referral: Referral, form: AttemptForm, user: User) -> str:
+    """Say that a call is on record already: the button was pressed again, perhaps after going back."""
+    last = referral.attempts.order_by("recorded_at").last()
+    if last is None or form.cleaned_data["occurred_at"] or timezone.now() - last.recorded_at > SAME_CALL:
+        return ""
+    if (last.caller_id, last.outcome) != (user.pk, form.cleaned_data["outcome"]):
+        return ""
+    at = referral.participant.site.local(last.occurred_at)
+    return (
+        f"This call is on record already: {last.get_outcome_display()}, {at:%H:%M}. Nothing was added. "
+        "If there was another call, log it with its own time."
+    )
 
 
 def _recorded(referral: Referral, attempt: Any) -> str:
@@ -236,9 +256,8 @@ def _attempt_form(referral: Referral, data: Any = None) -> AttemptForm:
 
 
 def _appointment_form(referral: Referral, data: Any = None) -> AppointmentForm:
-    first_day = card_of(referral).today
-    site, last_day = referral.participant.site, referral.window_ends_on
-    return AppointmentForm(data, site=site, first_day=first_day, last_day=last_day)
+    participant, last_day = referral.participant, referral.window_ends_on
+    return AppointmentForm(data, site=participant.site, now=clock.now(participant.trial), last_day=last_day)
 
 
 def _confirmed(request: SignedIn) -> IdentityCheck | None:
@@ -262,6 +281,7 @@ def _sheet(request: SignedIn, referral: Referral, **bound: Any) -> HttpResponse:
         "card": card,
         "tel": _dialed(card.identity.phone) if card.identity else "",
         "refused": refused,
+        "to_tell": card.result_untold and refused is not None and refused.code == RefusalCode.REFERRAL_ENDED,
         "confirmed": confirmed,
         "identity_form": IdentityForm(),
         "outcomes": OUTCOMES if refused else REACHED if confirmed else UNTOLD,

@@ -1,5 +1,6 @@
 """Sending films by hand, and what became of every file that came in on a day."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from screening import arrivals
 from screening.archives import ArchiveRefused, Entry, entries, is_archive
 from screening.arrivals import LARGEST_BODY
-from screening.dicom import LARGEST_FILE
+from screening.dicom import LARGEST_FILE, file_sha256
 from screening.forms import UploadForm
 from screening.models import Radiograph, Receipt, Standstill
 from screening.services import intake, scoring
@@ -79,17 +80,29 @@ def _take(file: UploadedFile, site: Site, user: User) -> Iterator[Line]:
         # One byte beyond the limit is enough to be refused; the rest of a huge file is never read.
         yield _answer(Entry(name, file.read(LARGEST_FILE + 1)), site, user)
         return
+    archive = _sha256(file)
     try:
-        for entry in entries(file, most=settings.DATA_UPLOAD_MAX_NUMBER_FILES, whole=LARGEST_BODY):
-            yield _answer(entry._replace(name=f"{name}: {entry.name}"), site, user)
+        packed = entries(file, most=settings.DATA_UPLOAD_MAX_NUMBER_FILES, whole=LARGEST_BODY)
+        for number, entry in enumerate(packed):
+            mark = file_sha256(f"{archive}/{number}".encode())
+            yield _answer(entry._replace(name=f"{name}: {entry.name}"), site, user, mark)
     except ArchiveRefused as refused:
-        yield _answer(Entry(name, problem=refused.reason), site, user)
+        yield _answer(Entry(name, problem=refused.reason), site, user, archive)
 
 
-def _answer(entry: Entry, site: Site, user: User) -> Line:
+def _sha256(file: UploadedFile) -> str:
+    digest = hashlib.sha256()
+    for piece in file.chunks():
+        digest.update(piece)
+    file.seek(0)
+    return digest.hexdigest()
+
+
+def _answer(entry: Entry, site: Site, user: User, mark: str = "") -> Line:
+    """Answer one file; `mark` is by what one that is refused unread is known."""
     try:
         if entry.problem:
-            answer = intake.reject(entry.problem, site=site, source=SOURCE, by=user)
+            answer = intake.reject(entry.problem, mark=mark, site=site, source=SOURCE, by=user)
         else:
             answer = arrivals.take(entry.data, site=site, source=SOURCE, by=user)
     except Refused as refused:

@@ -15,7 +15,7 @@ from screening.reasons import Rejected
 from screening.services import held_films as service
 from screening.steps import intake_sentence
 from screening.vocabulary import FilmState, Look
-from trial.models import ScopedQuerySet, Site, User
+from trial.models import ScopedQuerySet, User
 from trial.pages import NOT_SAVED, SignedIn, page, refusals
 from trial.roles import Permission
 
@@ -23,12 +23,7 @@ MOST_KEPT_OUT = 50  # of those that were kept out, the latest
 
 
 def _films(user: User) -> ScopedQuerySet:
-    """Return the films that this user may decide, once they are held."""
-    films = Radiograph.objects.visible_to(user, Permission.DECIDE_FILMS)
-    # A film of somebody who is not registered belongs to no site yet but the one that it came to.
-    here = Site.objects.visible_to(user, Permission.DECIDE_FILMS)
-    films |= Radiograph.objects.filter(participant=None, site__in=here)
-    return films.select_related("trial", "site", "participant__site")
+    return service.to_decide(user).select_related("trial", "site", "participant__site")
 
 
 @page(Permission.DECIDE_FILMS)
@@ -43,7 +38,12 @@ def held_films(request: SignedIn) -> HttpResponse:
 @page(Permission.DECIDE_FILMS)
 def held_film(request: SignedIn, pk: UUID) -> HttpResponse:
     """Show a held film and take down what is decided of it."""
-    film = get_object_or_404(service.held(_films(request.user)), pk=pk)
+    film = get_object_or_404(_films(request.user), pk=pk)
+    if not service.held(Radiograph.objects.filter(pk=pk)).exists():
+        if not film.decisions.exists():
+            raise Http404
+        messages.info(request, f"{str(film).capitalize()} has been decided and is held no longer.")
+        return redirect("held-films")
     kept_out = film.decisions.filter(decision=Look.KEEP_OUT, held_for=film.reason).last()
     form = LookForm(request.POST or None, view=film.view, initial={"after_all": bool(kept_out)})
     if form.is_bound and form.is_valid():

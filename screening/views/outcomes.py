@@ -34,7 +34,7 @@ from trial.models import Membership, Participant, Trial, TrialKind, User
 from trial.pages import NOT_SAVED, SignedIn, may, page, refusals
 from trial.partial_dates import PartialDate, parse
 from trial.roles import Permission
-from trial.services.people import Identity, numbered, reveal, reveal_all
+from trial.services.people import Identity, as_spelled, issuers_of, numbered, reveal, reveal_all
 from trial.study_numbers import FORM, check
 
 KINDS: dict[str, Any] = {"dxa": DxaExam, "diagnosis": Diagnosis, "treatment": Treatment}
@@ -52,6 +52,7 @@ def people(request: SignedIn) -> HttpResponse:
         found = _search(request.user, number, form.cleaned_data["issuer"])
         if (fault := _number_fault(number)) and not found:
             form.add_error("number", fault)
+            found = None
     shown = _recorded_by(request) if found is None else found[:PAGE_SIZE]
     context = {
         "form": form,
@@ -65,7 +66,8 @@ def people(request: SignedIn) -> HttpResponse:
 
 def _search(user: User, number: str, issuer: str) -> QuerySet[Participant]:
     everybody = Participant.objects.visible_to(user, Permission.SEARCH_PEOPLE).select_related("site", "trial")
-    issuers = {issuer} if issuer else _issuers(everybody)
+    known = issuers_of(everybody)
+    issuers = {as_spelled(issuer, known)} if issuer else known
     trials = Trial.objects.visible_to(user, Permission.SEARCH_PEOPLE)
     wanted = numbered(number, issuers=issuers, trials=trials)
     if len(number) >= SHORTEST_PART:
@@ -76,14 +78,10 @@ def _search(user: User, number: str, issuer: str) -> QuerySet[Participant]:
     return real if real.exists() else found
 
 
-def _issuers(everybody: QuerySet[Participant]) -> set[str]:
-    """Return who issues hospital numbers, read from the first registration of each site; "" is not stated."""
-    firsts = everybody.order_by("site_id", "study_number").distinct("site_id")
-    return {""} | {who.issuer for who in reveal_all(list(firsts), by=None).values()}
-
-
 def _number_fault(number: str) -> str:
-    """Say where a whole study number was copied wrongly."""
+    """Say where a whole study number was copied wrongly, or too little of one was."""
+    if len(number) < SHORTEST_PART:
+        return f"Write {SHORTEST_PART} characters of a study number or more, or a hospital number in full."
     plain = number.strip().upper()
     if FORM.fullmatch(plain) and not check(plain):
         return f"{plain}: the check digit at the end doesn't fit the number. Read it again."

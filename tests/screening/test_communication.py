@@ -58,7 +58,9 @@ def test_a_result_waits_on_the_list_until_it_was_told(scanned):
     assert "Result to tell 1" in waiting and str(scanned.person) in waiting
 
     sheet = reverse("call-sheet", args=[scanned.offer.pk])
-    assert "The result is to be told." in words(client.get(sheet))
+    told = client.get(sheet)
+    assert "The result is to be told." in words(told) and "Call to tell the result" in words(told)
+    assert "Don't call now" not in words(told) and "First, who is it?" not in words(told)
     client.post(reverse("call-result", args=[scanned.offer.pk]), {"means": "in_person"})
 
     assert Communication.objects.get().told_by == scanned.world.caller

@@ -1,6 +1,7 @@
 """A film whose picture looks wrong, or whose header leaves doubt, waits for a person, who looks and decides."""
 
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -187,6 +188,17 @@ def test_a_film_kept_out_waits_no_longer_and_stays_out(clinic):
     assert send(clinic, drawn_chest(negative, StudyTime="1")).outcome == "already_received"
 
 
+def test_the_enter_key_decides_nothing(clinic):
+    film, me = held(clinic), browser(clinic.coordinator)
+    page = reverse("held-film", args=[film.pk])
+
+    first = re.search(r'<button[^>]*name="decision"[^>]*value="(\w*)"', me.get(page).content.decode())
+    answer = me.post(page, {"reason": "A negative.", "decision": first[1]})
+
+    assert first[1] == "" and answer.status_code == 422 and "A negative." in answer.content.decode()
+    assert not film.decisions.exists()
+
+
 def test_a_film_kept_out_by_mistake_is_taken_after_all_by_whoever_knows(clinic):
     film, me = held(clinic), browser(clinic.coordinator)
     page = reverse("held-film", args=[film.pk])
@@ -272,7 +284,8 @@ def test_the_coordinator_sees_the_film_and_takes_it(clinic, caplog):
     assert refused.status_code == 422 and "A chest, plainly." in refused.content.decode()
     done = me.post(page, {"decision": "take", "reason": "A chest.", "view": "PA"}, follow=True)
     assert "is taken; it waits for its score" in words(done) and "No film waits" in words(done)
-    assert me.get(page).status_code == 404 == me.get(reverse("held-picture", args=[film.pk])).status_code
+    assert "has been decided and is held no longer" in words(me.get(page, follow=True))
+    assert me.get(reverse("held-picture", args=[film.pk])).status_code == 404
 
 
 def test_what_no_look_settles_is_not_offered(clinic):

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from screening.models import Appointment, Radiograph, Referral
@@ -25,6 +26,7 @@ from tests.factories import (
     sql,
 )
 from trial import clock
+from trial.admin_forms import no_arm
 from trial.models import (
     Allocation,
     Cohort,
@@ -210,6 +212,8 @@ def test_the_study_number_finds_a_participant_and_the_hospital_number_by_post_al
     assert not page.get(list_of(Participant, "?q=A-7781")).context["cl"].result_list
     find = reverse("admin:trial_participant_find")
     assert page.post(find, {"number": " A-7781", "issuer": "TEST"}).url == page_of(person)
+    assert page.post(find, {"number": "A-7781"}).url == page_of(person), "by whichever hospital"
+    assert page.post(find, {"number": "A-7781", "issuer": "test"}).url == page_of(person)
     nobody = page.post(find, {"number": "A-778", "issuer": "TEST"}, follow=True)
     assert "Nobody in your trials has this number" in words(nobody)
     assert (
@@ -247,12 +251,47 @@ def test_a_deviation_is_recorded_by_an_act_and_lands_in_the_audit_trail(world):
     assert not LogEntry.objects.exists()
 
 
-def test_a_deviation_that_names_an_arm_is_refused_and_keeps_what_was_typed(world):
+@pytest.mark.parametrize(
+    "said",
+    [
+        "She was randomised to control.",
+        "Told that she is a control",
+        "CONTROL-ARM participant",
+        "arm: screening",
+        "one of the screening group",
+    ],
+)
+def test_an_arm_is_known_by_the_ways_in_which_people_name_one(said):
+    with pytest.raises(ValidationError):
+        no_arm(said)
+
+
+@pytest.mark.parametrize(
+    "said", ["A control visit was missed.", "The screening log was lost.", "Infection control called."]
+)
+def test_words_that_only_sound_like_an_arm_are_let_through(said):
+    no_arm(said)
+
+
+def test_what_an_act_asks_to_choose_is_not_chosen_beforehand(world):
+    form = browser(world.coordinator).get(
+        act_url(Participant, "deviation"), {"row": make_participant(world).pk}
+    )
+    assert '<option value="" selected>—</option>' in form.content.decode()
+    told = do(
+        world.coordinator, "deviation", make_participant(world), severity="minor", description="A test."
+    )
+    assert told.status_code == 422 and told.context["form"].errors["category"]
+
+
+@pytest.mark.parametrize("field", ["description", "impact", "corrective_action"])
+def test_a_deviation_that_names_an_arm_is_refused_and_keeps_what_was_typed(world, field):
     said = "A patient of the control arm was called."
     person = make_participant(world)
-    told = do(world.coordinator, "deviation", person, category="other", severity="minor", description=said)
+    typed = {"category": "other", "severity": "minor", "description": "A test."} | {field: said}
+    told = do(world.coordinator, "deviation", person, **typed)
     assert told.status_code == 422
-    assert "Don't name the arm" in told.context["form"].errors["description"][0]
+    assert "Don't name the arm" in told.context["form"].errors[field][0]
     assert said in told.content.decode()
     assert not ProtocolDeviation.objects.exists()
 
@@ -313,6 +352,24 @@ def test_a_person_is_registered_by_the_coordinator(world):
     )
     other = make_world("OTHER").site.pk
     assert do(world.coordinator, "register", model=Participant, **typed | {"site": other}).status_code == 422
+
+
+def test_whoever_has_the_number_of_somebody_registered_is_asked_about_before(world):
+    person = make_participant(world, number="B-7")
+    typed = {"site": world.site.pk, "number": "B-7", "birth_date": "1949-02", "sex": "female"}
+
+    asked = do(world.coordinator, "register", model=Participant, **typed)
+    assert (
+        asked.status_code == 422
+        and f"registered already, under another hospital or none: {person}" in words(asked)
+    )
+    assert 'name="somebody_else"' in asked.content.decode()
+    same = do(world.coordinator, "register", model=Participant, **typed | {"issuer": "test"})
+    assert f"{person} was registered before; nothing is changed" in words(same)
+    assert Participant.objects.count() == 1
+
+    done = do(world.coordinator, "register", model=Participant, **typed | {"somebody_else": "on"})
+    assert "is registered" in words(done) and Participant.objects.count() == 2
 
 
 def test_an_act_asks_before_it_is_done_and_a_get_never_does_it(world):

@@ -24,6 +24,9 @@ class Cohort(Happening):
     size = models.PositiveIntegerField()
     frozen_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
 
+    def __str__(self) -> str:
+        return f"cohort of {self.size} people"
+
 
 class Meaning(models.TextChoices):
     """What a signature says (21 CFR 11.50: the meaning stands with the name and the moment)."""

@@ -161,6 +161,15 @@ def _allocated(people: Iterable[Participant]) -> dict[UUID, Allocation]:
     return {a.participant_id: a for a in rows}
 
 
+def require_one_by_one(version: ProtocolVersion) -> None:
+    """Raise NotNow where the protocol randomizes a frozen cohort together."""
+    if version.protocol.allocation.when is Timing.COHORT:
+        raise NotNow(
+            f"Trial {version.trial} randomizes its frozen cohort together. Open the trial and freeze the cohort. "
+            "Nothing was drawn."
+        )
+
+
 class _Act(NamedTuple):
     """What all draws of one act share."""
 
@@ -180,11 +189,8 @@ def _draw(
 ) -> list[Allocation]:
     version, epoch = _require_active(trial, version)
     act, protocol = _Act(version, at, epoch, trial_key(version.trial, epoch)), version.protocol
-    if protocol.allocation.when is Timing.COHORT and cohort is None:
-        raise NotNow(
-            f"Trial {trial} randomizes its frozen cohort together. Open the trial and freeze the cohort. "
-            "Nothing was drawn."
-        )
+    if cohort is None:
+        require_one_by_one(version)
     for candidate in fresh:
         _check(candidate.participant, protocol)
     groups: dict[str, list[tuple[Candidate, dict]]] = defaultdict(list)

@@ -244,5 +244,6 @@ def stamp(trial: Trial, occurred_at: datetime | None) -> dict:
     require_open(trial)
     now = clock.now(trial)
     if occurred_at and occurred_at > now:
-        raise Refused(f"{occurred_at:%Y-%m-%d %H:%M} UTC lies in the future. Correct the date.")
+        zone = occurred_at.tzname() or ""
+        raise Refused(f"{occurred_at:%Y-%m-%d %H:%M} {zone} lies in the future. Correct the date.")
     return {"occurred_at": occurred_at or now, "protocol_version": trial.protocol_version}

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from itertools import product
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from trial import audit, bulk, clock
@@ -76,6 +76,17 @@ def numbered(number: str, *, issuers: Iterable[str], trials: Iterable[Trial]) ->
     merges = PersonMerge.objects.standing()
     own = Q(person__identity_hash__in=hashes) & ~Q(pk__in=merges.values("participant"))
     return own | Q(pk__in=merges.filter(participant__person__identity_hash__in=hashes).values("into"))
+
+
+def issuers_of(participants: QuerySet[Participant]) -> set[str]:
+    """Return who issues these people's numbers, read from the first registration of each site; "" is not stated."""
+    firsts = participants.order_by("site_id", "study_number").distinct("site_id")
+    return {""} | {who.issuer for who in reveal_all(list(firsts), by=None).values()}
+
+
+def as_spelled(issuer: str, known: Iterable[str]) -> str:
+    """Return an issuer as it is spelled in what is known, whatever its capitals."""
+    return next((name for name in known if name.casefold() == issuer.casefold()), issuer)
 
 
 def known_before(trial: Trial, people: Sequence[NewPerson]) -> list[NewPerson]:

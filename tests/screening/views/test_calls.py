@@ -7,6 +7,7 @@ import pytest
 from django.urls import reverse
 
 from screening.models import Appointment, ContactAttempt, Referral
+from screening.referrals import ContactOutcome
 from screening.services import cohort
 from screening.services import referral as referrals
 from tests.browsing import TAIPEI, browser, set_clock, words
@@ -237,7 +238,56 @@ def test_a_scan_is_not_booked_for_a_day_that_is_over(world, offer):
 
     answer = client.post(url("call-book", offer), moment("scheduled_at", yesterday))
 
-    assert "is over. Choose a day to come." in words(answer) and not Appointment.objects.exists()
+    assert "is over. Choose a time to come." in words(answer) and not Appointment.objects.exists()
+    just_now = clock.now(world.trial).astimezone(TAIPEI) - timedelta(minutes=1)
+    assert client.post(url("call-book", offer), moment("scheduled_at", just_now)).status_code == 422
+    assert not Appointment.objects.exists()
+
+
+def test_who_declines_is_not_called_again_at_a_time_that_was_typed(world, offer):
+    typed = {"outcome": "declined", **BY_NAME, **moment("next_call_at", local(world, 2, 18))}
+    answer = browser(world.caller).post(url("call-attempt", offer), typed)
+
+    assert answer.status_code == 422 and "After “declined” nobody calls again" in words(answer)
+    assert not offer.attempts.exists()
+
+
+def test_a_call_recorded_again_after_going_back_is_one_call(world, offer):
+    client, accepts = browser(world.caller), {"outcome": "accepted", **BY_NAME}
+    client.post(url("call-attempt", offer), accepts)
+
+    again = client.post(url("call-attempt", offer), accepts)
+
+    assert again.status_code == 422 and "This call is on record already" in words(again)
+    assert offer.attempts.count() == 1
+
+
+def test_who_accepted_at_the_last_try_goes_on_to_consent(world, offer):
+    client, at = browser(world.caller), clock.now(world.trial) - timedelta(days=5)
+    for hours in range(4):
+        when = {"occurred_at": at + timedelta(hours=hours), "by": world.caller}
+        referrals.record_attempt(offer, outcome=ContactOutcome.NO_ANSWER, **when)
+    client.post(url("call-attempt", offer), {"outcome": "accepted", **BY_NAME})
+
+    sheet = words(client.get(url("call-sheet", offer)))
+
+    assert "5 attempts made (limit 5). They accepted: go on with consent and the scan" in sheet
+    assert "Close it as not reached" not in sheet and "Consent to the scan" in sheet
+
+
+def test_what_is_sent_after_the_session_has_ended_is_said_not_to_be_recorded(world, offer):
+    client, sheet = browser(world.caller), url("call-sheet", offer)
+    del client.cookies["sessionid"]
+
+    asked = client.post(
+        url("call-attempt", offer), {"outcome": "no_answer"}, headers={"referer": f"http://testserver{sheet}"}
+    )
+    shown = client.get(asked.url)
+
+    assert "what you sent was not recorded" in words(shown) and f'value="{sheet}"' in shown.content.decode()
+    assert not offer.attempts.exists()
+    elsewhere = client.post(sheet, headers={"referer": "http://elsewhere.example/"})
+    assert elsewhere.url == f"{reverse('login')}?next=%2F&unsent=1"
 
 
 def test_consent_needs_the_tick(world, offer):

@@ -6,12 +6,14 @@ from django.test import Client
 from django.urls import reverse
 
 from screening.models import Radiograph, Receipt, Score
+from screening.steps import FILE_STEPS
 from screening.views import films
 from tests import dicom
 from tests.browsing import browser, words
 from tests.factories import make_world
 from tests.screening.test_archives import packed
 from trial.models import Participant
+from trial.steps import condition
 
 pytestmark = pytest.mark.django_db
 
@@ -114,6 +116,20 @@ def test_others_neither_send_nor_see(world, who):
     assert send(client, world, file(dicom.chest_film(), "a.dcm")).status_code == 403
     assert client.get(reverse("intake")).status_code == 403
     assert not Receipt.objects.exists()
+
+
+def test_an_empty_zip_has_its_answer_and_each_refused_one_counts_once(world):
+    me, torn = browser(world.radiology_it), packed({"a": dicom.chest_film()})
+    assert "empty.zip ✕ rejected The zip file holds no file" in words(
+        send(me, world, file(packed({}), "empty.zip"))
+    )
+    for data in (torn[:-40], torn[:-30], torn[:-40]):
+        send(me, world, file(data, "torn.zip"))
+
+    assert (
+        Receipt.objects.count() == 4
+        and Receipt.objects.filter(condition(FILE_STEPS, "rejected")).count() == 3
+    )
 
 
 def test_12_each_film_of_a_zip_has_its_line_and_hostile_ones_their_reason(world, tmp_path):
