@@ -184,13 +184,23 @@ def _category_by_arm(arms: dict[Arm, list[SubjectRow]], category: Category) -> C
 def balance(table: Sequence[Sequence[int]]) -> PValue:
     """Test baseline counts: Pearson without correction, or Fisher where an expected count is below 5.
 
-    Fisher's test is computed for two levels only; more levels keep Pearson and say so.
+    Fisher's test is computed for two levels only; more levels keep Pearson and say so. Of more than two, those that
+    nobody has are left out.
     """
+    table = _without_empty(table)
     if smallest_expected(table) >= 5:
         return pearson(table, yates=False)
     if len(table[0]) == 2:
         return fisher(table)
-    return pearson(table, yates=False)._replace(why="an expected count is below 5")
+    found = pearson(table, yates=False)
+    return found if found.p is None else found._replace(why="an expected count is below 5")
+
+
+def _without_empty(table: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Leave out the columns in which nobody is, but never so many that fewer than two are left."""
+    columns = list(zip(*table, strict=True))
+    filled = [column for column in columns if any(column)]
+    return [list(row) for row in zip(*(columns if len(filled) < 2 else filled), strict=True)]
 
 
 def _quantity_by_arm(arms: dict[Arm, list[SubjectRow]], quantity: Quantity) -> QuantityByArm:
@@ -221,7 +231,12 @@ def _uptake(
         for key, label in category.levels
     )
     tests = tuple(
-        pearson([[counts[i].n, counts[i].of - counts[i].n] for _, counts in levels], yates=True)
-        for i in range(len(asked))
+        pearson(_taken_or_not([counts[i] for _, counts in levels]), yates=True) for i in range(len(asked))
     )
     return Uptake(category, levels, tests)
+
+
+def _taken_or_not(counts: Sequence[Count]) -> list[list[int]]:
+    """Return who took a step and who didn't, level by level; nobody is in a level that was not asked."""
+    taken, not_taken = [c.n for c in counts], [c.of - c.n for c in counts]
+    return [list(row) for row in zip(*_without_empty([taken, not_taken]), strict=True)]

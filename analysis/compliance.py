@@ -71,6 +71,12 @@ def _difference(screening: Exposure, control: Exposure) -> float | None:
     return screening.exposed / screening.n - control.exposed / control.n
 
 
+BEYOND = (
+    "larger than a difference of shares can be: the exposure does not account for the outcomes (the exclusion "
+    "restriction fails), or too few people are compared"
+)
+
+
 def _ratio(screening: Exposure, control: Exposure, exposure: str) -> Estimate:
     method = "complier average causal effect (risk difference), Wald ratio, delta-method interval"
     moved = _difference(screening, control)
@@ -84,7 +90,8 @@ def _ratio(screening: Exposure, control: Exposure, exposure: str) -> Estimate:
     se = math.sqrt(_variance(screening, value) + _variance(control, value)) / abs(moved)
     if se == 0:
         return Estimate(value, None, None, method, "no variance: exposure explains every outcome")
-    return Estimate(value, value - Z * se, value + Z * se, method)
+    why = BEYOND if abs(value) > 1 else None
+    return Estimate(value, value - Z * se, value + Z * se, method, why)
 
 
 def _variance(arm: Exposure, effect: float) -> float:

@@ -267,9 +267,10 @@ def _rejects(plan: Plan, test: str, c: np.ndarray, n: int, a: np.ndarray, m: int
     distance, variance = q - p, p * (1 - p) / n + q * (1 - q) / m
     if test in ("pooled", "corrected"):
         variance = mean * (1 - mean) * (1 / n + 1 / m)
-    if test == "corrected":
-        distance = np.maximum(np.abs(distance) - (1 / n + 1 / m) / 2, 0)
     if test == "wald":
         distance = (-distance if plan.harm else distance) + (plan.margin or 0.0)
         return (distance > 0) & (distance >= critical * np.sqrt(variance))
-    return (distance != 0) & (np.abs(distance) >= critical * np.sqrt(variance))
+    distance *= np.sign(plan.screening - plan.control)  # a rejection in the other direction is no success
+    if test == "corrected":
+        distance = distance - (1 / n + 1 / m) / 2
+    return (distance > 0) & (distance >= critical * np.sqrt(variance))

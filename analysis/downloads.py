@@ -14,7 +14,7 @@ from analysis.models import Freeze
 from analysis.pdf import MissingGlyph, to_pdf, to_png
 from analysis.services import freezes, reports
 from analysis.services.blinded import blinded_document
-from analysis.services.documents import IN_ENGLISH, document, drawing
+from analysis.services.documents import IN_ENGLISH, RECORDED, document, drawing
 from analysis.tables import to_csv
 from analysis.word import to_docx
 from analysis.wording import Wording
@@ -141,7 +141,7 @@ def _not_real(freeze: Freeze) -> str:
         return f"Test of {freeze.trial.tries}: nothing here is real."
     return {
         TrialKind.DEMONSTRATION: "Demonstration: every person and every number here is made up.",
-        TrialKind.RECORDED: "A recorded trial, loaded from outside: see its description for where rows come from.",
+        TrialKind.RECORDED: RECORDED,
     }.get(TrialKind(freeze.trial.kind), "")
 
 
@@ -205,7 +205,8 @@ DOWNLOADS: dict[str, Download] = {
         P.DOWNLOAD_DATASET,
         _as_it_is(_dummy),
         note="To write and test programs on. Its A and B are dealt at random and say nothing about the true "
-        "arms: a difference between them is chance. The codebook says what was left out.",
+        "arms: a difference between them is chance. No row has the baseline and the outcomes of one person. The "
+        "codebook says what was left out.",
     ),
 }
 ZIP = "application/zip"

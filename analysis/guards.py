@@ -73,6 +73,18 @@ END $$;
 CREATE TRIGGER check_analysis_signature BEFORE INSERT ON analysis_analysissignature
     FOR EACH ROW EXECUTE FUNCTION check_analysis_signature();
 
+CREATE OR REPLACE FUNCTION check_author() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF to_jsonb(NEW)->>TG_ARGV[0] <> {_BY} THEN
+        RAISE EXCEPTION 'Nobody enters this in the name of somebody else.' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER check_author BEFORE INSERT ON analysis_freeze
+    FOR EACH ROW EXECUTE FUNCTION check_author('frozen_by_id');
+CREATE TRIGGER check_author BEFORE INSERT ON analysis_analysisplan
+    FOR EACH ROW EXECUTE FUNCTION check_author('declared_by_id');
+
 CREATE OR REPLACE FUNCTION check_unblinding() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF (SELECT state FROM trial_trial WHERE id = NEW.trial_id) <> 'locked' THEN

@@ -123,7 +123,7 @@ def spending_design(
 ) -> Design:
     """Find the boundaries that spend alpha by a spending function; looks already taken stay as they were."""
     times, spent = check_information(information), SPENDING[_known(spending, SPENDING)]
-    _check_alpha(alpha)
+    check_alpha(alpha)
     state, before, looks = START, 0.0, []
     for number, t in enumerate(times):
         if number < len(taken):
@@ -151,7 +151,7 @@ def _look(state: _State, t: float, before: float, total: float) -> Look:
 def classical_design(information: Sequence[float], *, shape: str, alpha: float = 0.05) -> Design:
     """Find the boundaries of one shape whose constant uses up alpha."""
     times, rise = check_information(information), CLASSICAL[_known(shape, CLASSICAL)]
-    _check_alpha(alpha)
+    check_alpha(alpha)
 
     def crossed(constant: float) -> list[float]:
         above, below = _walk(START, times, [constant * rise(t) for t in times], 0.0)
@@ -177,7 +177,8 @@ def _known(name: str, among: dict[str, Any]) -> str:
     return name
 
 
-def _check_alpha(alpha: float) -> None:
+def check_alpha(alpha: float) -> None:
+    """Raise BadDesign for an alpha that no boundaries can be found for."""
     if not 1e-6 <= alpha <= 0.5:
         raise BadDesign(f"Alpha {alpha:g}: give the two-sided alpha between 0.000001 and 0.5, such as 0.05.")
 

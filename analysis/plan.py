@@ -18,6 +18,7 @@ from jsonschema.exceptions import ValidationError
 
 from analysis.characteristics import BASELINE, PREDICTORS
 from analysis.effects import DETECTED, ENDPOINTS, EXAMINED, ISCD_AGE_SEX, SUBGROUPS, TREATED, Endpoint
+from analysis.interim import BadDesign, check_alpha, check_information
 from analysis.methods import (
     INTERACTIONS,
     ODDS_RATIOS,
@@ -286,9 +287,12 @@ def _contradictions(plan: Plan) -> Iterator[str]:
         yield "populations: say under per_protocol who of each arm kept to the protocol."
     if unknown := [key for key in plan.subgroup_endpoints if key not in plan.endpoints]:
         yield f"subgroups: {', '.join(unknown)} is no endpoint of this plan; add it there first."
-    looks = plan.interim.information if plan.interim else (1.0,)
-    if list(looks) != sorted(set(looks)) or looks[-1] != 1:
-        yield "interim: the shares of information grow from look to look and end with 1."
+    if plan.interim:
+        try:
+            check_information(plan.interim.information)
+            check_alpha(plan.interim.alpha)
+        except BadDesign as fault:
+            yield f"interim: {fault}"
 
 
 def _sentence(fault: ValidationError) -> str:

@@ -105,7 +105,10 @@ def _methods(plan: Plan) -> Iterator[str]:
     yield f"The odds ratio is {METHODS[chosen.odds_ratio]}."
     yield f"The risk ratio has {METHODS[chosen.risk_ratio]}; the risk difference {METHODS[chosen.risk_difference]}."
     yield f"The hypothesis that the arms do not differ is tested two-sided by {TESTS[chosen.test]}."
-    yield "Where an arm has no event, the limit is an exact one, and the report says so."
+    yield (
+        "Where an arm has no event, the limits are exact ones for the odds ratio and score limits for the risk ratio, "
+        "and the report says so."
+    )
 
 
 def _subgroups(plan: Plan) -> Iterator[str]:
@@ -151,7 +154,8 @@ def _baseline(plan: Plan) -> Iterator[str]:
     if plan.baseline_tests:
         yield (
             "They are tested by Pearson's chi-square without correction, Fisher's exact test where an expected count "
-            "is below 5, and the t test with equal variances; these values describe balance and test nothing."
+            "is below 5 and there are two levels, and the t test with equal variances; with more levels Pearson's is "
+            "kept and marked. These values describe balance and test nothing."
         )
     else:
         yield "They are not tested: in a randomized trial differences are due to chance."

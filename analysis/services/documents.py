@@ -100,6 +100,12 @@ def status(frozen: Freeze) -> Iterator[Paragraph]:
     yield from _reality(frozen)
 
 
+RECORDED = (
+    "A recorded trial: its rows were loaded from outside, and its title says from where. What the source does not "
+    "tell of single people (dates, calls, measurements) may have been made up to agree with its counts."
+)
+
+
 def _reality(frozen: Freeze) -> Iterator[Paragraph]:
     trial = frozen.trial
     if trial.kind == TrialKind.DEMONSTRATION:
@@ -107,7 +113,4 @@ def _reality(frozen: Freeze) -> Iterator[Paragraph]:
     elif trial.is_test:
         yield Paragraph(f"TEST of {trial.tries}: nothing here is real.", "danger", (str(trial.tries),))
     elif trial.kind == TrialKind.RECORDED:
-        yield Paragraph(
-            "A recorded trial, loaded from outside: see its description for where the rows come from.",
-            "warning",
-        )
+        yield Paragraph(RECORDED, "warning")

@@ -77,6 +77,14 @@ def test_labels_come_from_the_codebook():
     assert len({variable.key for variable in BASELINE}) == len(BASELINE)
 
 
+def test_levels_that_nobody_has_are_left_out_of_a_test():
+    found = balance([[4, 2, 1, 0], [6, 0, 0, 0]])
+    assert found.p == pytest.approx(0.188, abs=5e-4) and found.why == "an expected count is below 5"
+    assert "Fisher" in balance([[3, 4, 0], [6, 0, 0]]).method, "of three levels two are left"
+    nobody = balance([[0, 0, 0], [0, 0, 0]])
+    assert nobody.p is None and nobody.why == "a row or a column of the table is empty"
+
+
 def test_uptake_follows_the_trials_own_scans():
     scanned = {"dxa": True, "dxa_trial": True}
     rows = [

@@ -31,6 +31,12 @@ def test_exchanging_the_arms_keeps_the_effect_of_the_exposure():
     assert complier_effect(USUAL, OFFERED, exposure="vitamin A").estimate[:3] == pytest.approx(one[:3])
 
 
+def test_an_effect_larger_than_a_difference_of_shares_can_be_says_so():
+    """3 of 7 had the outcome where 1 of 7 was exposed: the exposure can't account for it."""
+    found = complier_effect(Exposure(1, 1, 6, 2), Exposure(0, 0, 6, 0), exposure="the trial's DXA").estimate
+    assert found.value == pytest.approx(3) and "the exposure does not account for the outcomes" in found.why
+
+
 def test_where_nobody_was_moved_there_is_no_answer():
     arm = Exposure(5, 2, 5, 1)
     assert "nobody was moved" in complier_effect(arm, arm, exposure="a DXA").estimate.why

@@ -73,8 +73,14 @@ def test_the_exact_power_of_two_people_an_arm_can_be_counted_by_hand():
 
     exact = sizes_with(plan, 2)[0].exact_power
 
-    # |z| reaches 1.96 only where one arm has both and the other nobody: z = 2.
-    assert exact == pytest.approx(0.25 * 0.64 + 0.25 * 0.04, abs=1e-12)
+    # |z| reaches 1.96 only where one arm has both and the other nobody: z = 2. The other way round is no success.
+    assert exact == pytest.approx(0.25 * 0.64, abs=1e-12)
+
+
+def test_an_underpowered_trial_gains_nothing_by_rejections_in_the_wrong_direction():
+    """Risks of 0.30 and 0.31 in 50 people an arm: R's power.prop.test gives 0.032."""
+    exact = sizes_with(Plan(0.30, 0.31, alpha=0.05), 50)[0].exact_power
+    assert exact == pytest.approx(0.032, abs=0.002)
 
 
 def test_the_restricted_risks_of_the_score_test_are_the_likeliest_under_the_margin():

@@ -65,11 +65,22 @@ def test_a_subgroup_is_shown_for_endpoints_of_the_plan_only():
         read(PLAN.replace("    - drug_serm\n", "").replace("treated]", "drug_serm]"))
 
 
-@pytest.mark.parametrize("information", ["[0.5, 0.4, 1]", "[0.5]", "[0.5, 0.5, 1]"])
-def test_looks_go_forward_and_end_with_everything(information):
-    looks = f"interim: {{information: {information}, spending: pocock, alpha: 0.05}}\n"
+@pytest.mark.parametrize(
+    ("information", "alpha", "said"),
+    [
+        ("[0.5, 0.4, 1]", "0.05", "each fraction is larger than the one before"),
+        ("[0.5]", "0.05", "the last is 1"),
+        ("[0.5, 0.5, 1]", "0.05", "each fraction is larger than the one before"),
+        ("[0.5, 0.5002, 1]", "0.05", "by 0.001 or more"),
+        ("[.nan, 1]", "0.05", "fractions lie above 0"),
+        ("[0.5, 1]", ".nan", "Alpha nan"),
+        ("[0.5, 1]", "0.9", "Alpha 0.9"),
+    ],
+)
+def test_looks_whose_boundaries_can_t_be_found_are_no_plan(information, alpha, said):
+    looks = f"interim: {{information: {information}, spending: pocock, alpha: {alpha}}}\n"
 
-    with pytest.raises(PlanError, match="grow from look to look and end with 1"):
+    with pytest.raises(PlanError, match=f"(?s)interim.*{said}|alpha"):
         read(SHORT + looks)
 
 

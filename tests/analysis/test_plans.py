@@ -126,7 +126,7 @@ def test_the_database_refuses_a_second_signed_plan_and_any_once_the_arms_are_kno
     unblinded(world)
 
     version = plan.protocol_version
-    with audit.context(by=world.trial_statistician, why="a test"):
+    with audit.context(by=world.investigator, why="a test"):
         late = AnalysisPlan.objects.create(
             protocol_version=version, number=9, text=SHORT, sha256="1" * 64, declared_by=world.investigator
         )

@@ -4,7 +4,7 @@ import json
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 
 from analysis import dataset
 from analysis.models import Freeze
@@ -17,6 +17,7 @@ from tests.analysis.test_report_service import scan
 from tests.browsing import browser, words
 from tests.dicom import chest_film, drawn_chest
 from tests.factories import PASSWORD, World, randomized, refusal
+from trial import audit
 from trial.allocation_log import log_path
 from trial.models import Participant
 from trial.services import conduct, queries
@@ -135,7 +136,13 @@ def test_the_database_keeps_a_freeze_from_hiding_what_was_open(world):
     one = '[{"key": "x", "found": 0}, {"key": "y", "found": 1}]'
 
     for checks, despite in ((one, False), ("[]", True)):
-        assert "findings_are_owned_up_to" in refusal(insert, checks, despite)
+        with (
+            pytest.raises(IntegrityError, match="findings_are_owned_up_to"),
+            audit.context(by=world.trial_statistician, why="a test"),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(insert, (checks, despite))
+    assert "in the name of somebody else" in refusal(insert, "[]", False)
 
 
 # --- the pages ----------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import gzip
 import io
 import random
 from collections import Counter, defaultdict
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -246,17 +247,20 @@ def test_a_dummy_dataset_says_that_it_is_one_and_names_nobody():
 
 def test_over_many_keys_no_column_differs_between_a_and_b_and_none_tells_the_true_arm():
     """The sum of 200 squared standard scores is chi-squared; the old A and B gave thousands."""
-    rows = [row._replace(age=60 + n % 30, bmi=float(n)) for n, row in enumerate(ARMS)]
-    number_of = {str(row.bmi): n for n, row in enumerate(rows)}
+    rows = [
+        row._replace(age=60 + n % 30, randomized_on=date(2023, 1, 1) + timedelta(days=n))
+        for n, row in enumerate(ARMS)
+    ]
+    number_of = {str(row.randomized_on): n for n, row in enumerate(rows)}
     scores: dict[str, list[float]] = defaultdict(list)
     for n in range(200):
         drawn = lines(dummy(rows, f"key {n}".encode()))
         in_a = [row["dummy_arm"] == "A" for row in drawn]
         for name in ("dxa", "osteoporosis"):
             scores[name].append(score([row[name] == "True" for row in drawn], in_a))
-        true = [rows[number_of[row["bmi"]]].arm == "screening" for row in drawn]
+        true = [rows[number_of[row["randomized_on"]]].arm == "screening" for row in drawn]
         early = [int(row["row"]) <= 70 for row in drawn]
-        old = [number_of[row["bmi"]] % 70 < 35 for row in drawn]
+        old = [number_of[row["randomized_on"]] % 70 < 35 for row in drawn]
         told = {"true arm": true, "row": early, "age": [row["age"] >= "75" for row in drawn], "number": old}
         for name, marked in told.items():
             scores[name].append(score(marked, in_a))
@@ -266,6 +270,24 @@ def test_over_many_keys_no_column_differs_between_a_and_b_and_none_tells_the_tru
         p = float(chi2.sf(sum(z * z for z in found), len(found)))
         assert 0.001 < p < 0.999, f"{name}: p = {p}"
         assert abs(sum(found)) < 3.3 * len(found) ** 0.5, f"{name} leans to one letter"
+
+
+def test_no_row_of_the_dummy_dataset_has_the_baseline_and_the_outcomes_of_one_person():
+    """Whoever works out which baselines are an arm's, from means by letter, has learned no outcome of it."""
+    rows = [
+        row._replace(bmi=float(n), randomized_on=date(2023, 1, 1) + timedelta(days=n))
+        for n, row in enumerate(ARMS)
+    ]
+    own = []
+    for n in range(20):
+        drawn = lines(dummy(rows, f"key {n}".encode()))
+        days = [(date.fromisoformat(row["randomized_on"]) - date(2023, 1, 1)).days for row in drawn]
+        assert sorted(float(row["bmi"]) for row in drawn) == sorted(map(float, days)), (
+            "all baselines are there"
+        )
+        own.append(sum(float(row["bmi"]) == day for row, day in zip(drawn, days, strict=True)))
+
+    assert sum(own) / 20 < 3, "one in all is to be expected by chance"
 
 
 def score(marked: list[bool], chosen: list[bool]) -> float:
