@@ -78,7 +78,8 @@ def lettered_tables(rows: Iterable[SubjectRow], key: bytes, *, tested: bool) -> 
     if hidden:
         why = f"fewer than {FEWEST} people of an arm, or more apart than chance: {'; '.join(hidden)}"
         first = replace(first, footnotes=(*first.footnotes, f"Not told by letter, for {why}."))
-    return [first, _not_recorded(shown, sizes)]
+    lacking = _not_recorded(shown, sizes)
+    return [first, lacking] if lacking.rows else [first]
 
 
 def _variable(found: Described) -> Category | Quantity:

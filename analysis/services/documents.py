@@ -16,8 +16,11 @@ from analysis.figures import (
     fracture_risks,
     incidences,
 )
+from analysis.interim import two_sided_p
+from analysis.looks import design_at
 from analysis.models import Freeze
 from analysis.plan_prose import Section, methods_text
+from analysis.services.looks import as_boundaries, looks_before
 from analysis.services.reports import Report, report
 from analysis.wording import Wording, translated
 from trial.models import TrialKind
@@ -53,7 +56,8 @@ def document(frozen: Freeze, words: Wording = IN_ENGLISH) -> Document:
     """Lay out the report of a freeze, both arms, in a language."""
     found = report(frozen)
     how = methods_text(found.plan, planned=found.planned, code_version=frozen.code_version)
-    made = lay_out(found, title=frozen.trial.title, made=frozen.cut_off, told=status(frozen), methods=how)
+    told = (*status(frozen), *interim_looks(frozen))
+    made = lay_out(found, title=frozen.trial.title, made=frozen.cut_off, told=told, methods=how)
     return translated(made, words)
 
 
@@ -98,6 +102,30 @@ def status(frozen: Freeze) -> Iterator[Paragraph]:
             "No analysis plan was in force when this was frozen: every comparison is post hoc.", "warning"
         )
     yield from _reality(frozen)
+
+
+def interim_looks(frozen: Freeze) -> Iterator[Paragraph]:
+    """Say what earlier looks found and how much error they left: later p values are not what they seem (ICH E9 4.5)."""
+    planned = frozen.plan.plan.interim if frozen.plan else None
+    if not planned:
+        return
+    taken = [look for look in looks_before(frozen.trial) if look.freeze.cut_off <= frozen.cut_off]
+    for look in taken:
+        due = "no boundary was due" if look.boundary is None else f"the boundary was {look.boundary:.3f}"
+        yield Paragraph(
+            f"{look}, with {100 * look.information:g} % of the information: z {look.z:.3f}, {due}; "
+            f"{look.alpha_spent:.4g} of a two-sided error of {planned.alpha:g} is spent.",
+            data=(frozen.trial.code,),
+        )
+    if taken and taken[-1].information == 1:
+        return
+    last = design_at(planned, as_boundaries(taken), 1.0).looks[len(taken)]
+    if last.z is not None:
+        yield Paragraph(
+            "The plan has interim looks. With all the information the primary endpoint is significant where its z "
+            f"reaches {last.z:.3f} (two-sided p of {two_sided_p(last.z):.4f}). No interval is adjusted for looks.",
+            "warning",
+        )
 
 
 RECORDED = (

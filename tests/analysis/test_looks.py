@@ -15,7 +15,7 @@ from analysis.effects import DETECTED, effect
 from analysis.methods import TESTS, Methods
 from analysis.models import AnalysisMeaning, Freeze, InterimLook, LookRecommendation
 from analysis.plan import Interim
-from analysis.services import freezes, plans
+from analysis.services import documents, freezes, plans
 from analysis.services import looks as services
 from config.postgres.roles import as_owner
 from screening.densitometry import Measurement, MeasurementSite, parse_score
@@ -398,3 +398,16 @@ def test_a_look_is_taken_and_its_recommendation_released_on_the_pages(world, cap
     assert "not your password" in words(committee.post(address, said | {"password": "guess"}))
     assert "is released to everybody" in words(committee.post(address, said, follow=True))
     assert "All looks" in words(committee.post(address, said)) and LookRecommendation.objects.count() == 1
+
+
+def test_a_report_tells_the_looks_before_it_and_what_is_significant_after_them(world):
+    planned(world)
+    look = taken(world, information=0.5, reason="Half of the people.")
+    later = freezes.freeze(world.trial, purpose="Final", by=world.trial_statistician, despite_findings=True)
+
+    first, last = list(documents.interim_looks(later))
+    design = interim.spending_design([0.5, 1.0], spending="pocock", alpha=0.05)
+
+    assert str(look) in first.text and f"the boundary was {design.looks[0].z:.3f}" in first.text
+    assert f"reaches {design.looks[1].z:.3f} (two-sided p of {design.looks[1].p:.4f})" in last.text
+    assert last in documents.document(later).status
