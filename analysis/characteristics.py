@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from analysis.balance import of_means, of_shares
+from analysis.exact_tests import freeman_halton
 from analysis.populations import by_arm
 from analysis.significance import (
     Mean,
@@ -184,16 +185,18 @@ def _category_by_arm(arms: dict[Arm, list[SubjectRow]], category: Category) -> C
 def balance(table: Sequence[Sequence[int]]) -> PValue:
     """Test baseline counts: Pearson without correction, or Fisher where an expected count is below 5.
 
-    Fisher's test is computed for two levels only; more levels keep Pearson and say so. Of more than two, those that
-    nobody has are left out.
+    Where so many tables are possible that Fisher's would take long, Pearson's is kept and says so. Of more than two
+    levels, those that nobody has are left out.
     """
     table = _without_empty(table)
     if smallest_expected(table) >= 5:
         return pearson(table, yates=False)
     if len(table[0]) == 2:
         return fisher(table)
-    found = pearson(table, yates=False)
-    return found if found.p is None else found._replace(why="an expected count is below 5")
+    found, exact = pearson(table, yates=False), freeman_halton(table)
+    if found.p is None or exact.p is not None:
+        return found if found.p is None else exact
+    return found._replace(why="an expected count is below 5")
 
 
 def _without_empty(table: Sequence[Sequence[int]]) -> list[list[int]]:

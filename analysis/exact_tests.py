@@ -1,13 +1,18 @@
 """Exact tests of two proportions beyond Fisher's, which is conservative since it fixes the number of events."""
 
+from collections.abc import Sequence
+from math import prod
+
 import numpy as np
 from scipy import optimize, stats
-from scipy.special import gammaln
+from scipy.special import gammaln, logsumexp
 
 from analysis.estimators import TwoByTwo, all_alike, no_people
 from analysis.significance import PValue, fisher
 
 LARGEST = 20_000_000  # possible tables, those of two arms of 4,400 people; about a second
+MOST_TABLES = 2_000_000  # of more than two levels; a fraction of a second
+TIED = 1e-7  # in the logarithm: tables this near are as likely, as R's fisher.test takes them
 SAME = 1 + 1e-9  # two tails this near are one: they differ by rounding
 GRID = 1500  # common risks tried before the best is refined; equal steps on the arcsine scale
 
@@ -21,6 +26,29 @@ def mid_p(table: TwoByTwo) -> PValue:
     observed = float(stats.hypergeom.pmf(a, a + b + c + d, a + c, a + b))
     whole = fisher([[a, b], [c, d]]).p or 0.0
     return PValue(None, None, max(whole - observed / 2, 0.0), method)
+
+
+def freeman_halton(table: Sequence[Sequence[int]]) -> PValue:
+    """Test two arms over any number of levels as Fisher does two: by all tables that are no likelier than the one seen.
+
+    Freeman and Halton, Biometrika 1951;38:141-149. The largest level is what the others leave, so that rare levels are
+    cheap; where too many tables are possible there is no answer, and why.
+    """
+    method = "Fisher-Freeman-Halton exact, two-sided"
+    *others, largest = sorted(sum(column) for column in zip(*table, strict=True))
+    if prod(total + 1 for total in others) > MOST_TABLES:
+        return _undefined(method, "too many tables are possible to go through")
+    taken = sum(table[0])
+    sums, logs = np.zeros(1, int), np.zeros(1)
+    for total in others:
+        sums = np.add.outer(sums, np.arange(total + 1)).ravel()
+        logs = np.add.outer(logs, _log_choose(total)).ravel()
+        sums, logs = sums[sums <= taken], logs[sums <= taken]
+    left = taken - sums
+    logs = logs[left <= largest] + _log_choose(largest)[left[left <= largest]]
+    seen = sum(_log_choose(sum(column))[column[0]] for column in zip(*table, strict=True))
+    p = np.exp(logs[logs <= seen + TIED] - logsumexp(logs)).sum()
+    return PValue(None, None, min(float(p), 1.0), method)
 
 
 def boschloo(table: TwoByTwo) -> PValue:

@@ -154,8 +154,9 @@ def _baseline(plan: Plan) -> Iterator[str]:
     if plan.baseline_tests:
         yield (
             "They are tested by Pearson's chi-square without correction, Fisher's exact test where an expected count "
-            "is below 5 and there are two levels, and the t test with equal variances; with more levels Pearson's is "
-            "kept and marked. These values describe balance and test nothing."
+            "is below 5 (of more than two levels that of Freeman and Halton; where too many tables are possible, "
+            "Pearson's is kept and marked), and the t test with equal variances. These values describe balance and "
+            "test nothing."
         )
     else:
         yield "They are not tested: in a randomized trial differences are due to chance."

@@ -322,15 +322,18 @@ def _missing_row(found: CategoryByArm | QuantityByArm) -> Iterator[Row]:
 
 def uptake_table(found: Sequence[Uptake], steps: Sequence[str]) -> Table:
     """Lay out who took each step, level by level (the shape of Table 2)."""
-    rows = [row for variable in found for row in _uptake_rows(variable)]
-    footnote = "P: Pearson chi-square, with Yates correction for two levels; never replaced by Fisher."
-    return Table(
-        "uptake", "Uptake in the screening arm", ("Characteristic", *steps), tuple(rows), (footnote,)
+    notes = Footnotes()
+    rows = [row for variable in found for row in _uptake_rows(variable, notes)]
+    footnotes = (
+        "P: Pearson chi-square, with Yates correction for two levels; never replaced by Fisher.",
+        *notes.listed(),
     )
+    return Table("uptake", "Uptake in the screening arm", ("Characteristic", *steps), tuple(rows), footnotes)
 
 
-def _uptake_rows(found: Uptake) -> Iterator[Row]:
-    yield Row(found.category.label, tuple(map(p_equation, found.tests)), heading=True, key=found.category.key)
+def _uptake_rows(found: Uptake, notes: Footnotes) -> Iterator[Row]:
+    cells = tuple(p_equation(test) + notes.mark(test.why) for test in found.tests)
+    yield Row(found.category.label, cells, heading=True, key=found.category.key)
     for label, counts in found.levels:
         yield Row(label, tuple(events_of(*count) for count in counts), 1)
 

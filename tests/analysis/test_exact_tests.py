@@ -10,7 +10,8 @@ from scipy import stats
 
 from analysis import exact_tests
 from analysis.estimators import exact_conditional, two_by_two
-from analysis.exact_tests import boschloo, mid_p
+from analysis.exact_tests import boschloo, freeman_halton, mid_p
+from analysis.significance import fisher
 from tests.analysis import published
 from tests.analysis.test_estimators import PRIMARY
 
@@ -87,3 +88,22 @@ def test_the_exact_limits_leave_a_fortieth_in_each_tail(counts):
             assert sum(w for x, w in weights.items() if tail(x)) / sum(weights.values()) == pytest.approx(
                 0.025
             )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "p"),
+    [  # R 4.2, fisher.test
+        ((4, 2, 1), (6, 0, 0), 0.3146853147),
+        ((50, 1, 1), (50, 1, 2), 1.0),
+        ((3, 9, 1, 4), (8, 2, 5, 0), 0.003043674824),
+        ((10, 2, 0, 7, 1), (4, 9, 3, 2, 0), 0.004528796362),
+        ((120, 30, 2), (110, 45, 1), 0.1264638375),
+    ],
+)
+def test_freeman_and_halton_as_in_r(first, second, p):
+    assert freeman_halton([first, second]).p == pytest.approx(p, rel=1e-9)
+    assert freeman_halton([second, first]).p == pytest.approx(p, rel=1e-9)
+
+
+def test_of_two_levels_freeman_and_halton_is_fisher():
+    assert freeman_halton([[3, 9], [8, 2]]).p == pytest.approx(fisher([[3, 9], [8, 2]]).p, rel=1e-9)

@@ -20,7 +20,7 @@ from analysis.tables import (
     to_text,
     uptake_table,
 )
-from tests.analysis.people import people
+from tests.analysis.people import people, person
 
 FOUND = {"dxa": True, "dxa_trial": True, "osteoporosis": True, "osteoporosis_trial": True,
          "dxa_class_trial": "osteoporosis", "dxa_class_any": "osteoporosis"}  # fmt: skip
@@ -79,6 +79,9 @@ def test_baseline_and_uptake_have_a_row_for_every_level():
     assert "100" in table.columns[1]
     table = uptake_table(uptake([row for row in ROWS if row.arm == "screening"]), [s.label for s in STEPS])
     assert line(table, "Not meeting ISCD").cells[0] == "3/28 (10.7%)"
+    nobody_scanned = uptake_table(uptake([person(arm="screening")]), [s.label for s in STEPS])
+    assert line(nobody_scanned, "Sex").cells[0] == "p not defined [1]"
+    assert nobody_scanned.footnotes[1] == "[1] a row or a column of the table is empty"
 
 
 def test_a_cascade_is_a_table_too():
