@@ -82,11 +82,20 @@ def test_without_its_key_a_trial_draws_nothing(world):
     assert Allocation.objects.count() == 0
 
 
-def test_nobody_at_low_risk_or_unassessed_is_randomized(world):
-    nobody = make_participant(world)
+def test_nobody_at_low_risk_or_unassessed_is_randomized(db):
+    one_by_one = {"allocation.method": "permuted_blocks", "allocation.block_sizes": [4]}
+    nobody = make_participant(make_world(protocol=template("opscan").amended(one_by_one, note="x")))
 
     with pytest.raises(Refused, match="No usable radiograph"):
-        cohort.randomize(nobody, by=world.coordinator)
+        cohort.randomize(nobody, by=None)
+
+
+def test_where_a_cohort_is_drawn_together_nobody_s_risk_is_told_by_asking_for_one(world):
+    (high,), unassessed = high_risk(world, 1), make_participant(world)
+
+    for person in (high, unassessed):
+        with pytest.raises(NotNow, match="randomizes its frozen cohort together"):
+            cohort.randomize(person, by=world.coordinator)
 
 
 @pytest.mark.parametrize(
